@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * child - what every role's process is given by the supervisor, and the few
+ * things all of them do. A role's main never returns to the supervisor.
+ */
+#ifndef DAEMON_CHILD_H
+#define DAEMON_CHILD_H
+#include <uv.h>
+
+#include "base/log.h"
+#include "board.h"
+#include "conf/conf.h"
+#include "ledger/ledger.h"
+#include "wire.h"
+
+struct child_env {
+	const struct conf *conf;
+	struct board *board;
+	struct board_mode *mode;
+	struct board_slot *slot; /* this process's own */
+	pid_t supervisor;
+	int control;                       /* to the supervisor */
+	int keeper;                        /* readers: channel to the keeper */
+	int inotify;                       /* readers: their watches */
+	const struct conf_section *source; /* readers */
+	int control_socket;                /* keeper: listening */
+	const int *listen_fds; /* answerers: one for each listener */
+};
+
+typedef int role_main(const struct child_env *env); /* the exit code */
+role_main keeper_main, answerer_main, reader_main;
+
+/* The ledger's options out of the configuration. */
+void child_ledger_options(
+    const struct conf *conf, bool writer, struct ledger_options *out);
+/* Logs an error, and returns its code for the exit. */
+int child_fail(enum log_event event, const struct err *err);
+
+/* Beats once a second on the loop, ends it on SIGTERM or SIGINT. */
+struct child_loop {
+	uv_loop_t loop;
+	uv_timer_t beat;
+	uv_signal_t term;
+	struct board_slot *slot;
+	unsigned beats;
+	void (*stop)(void *ctx);   /* called once, at SIGTERM */
+	void (*second)(void *ctx); /* NULL, or called once a second */
+	void *ctx;
+};
+void child_loop_init(struct child_loop *c, struct board_slot *slot,
+    void (*stop)(void *ctx), void *ctx);
+/* Tells the supervisor that this process serves. */
+void child_ready(const struct child_env *env);
+/* True when the supervisor has died: nobody would start us again. */
+bool child_is_orphan(const struct child_env *env);
+#endif

@@ -1,0 +1,293 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * family - the supervisor's children: starting, watching, ending them.
+ */
+#include "family.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/inotify.h>
+#include <unistd.h>
+
+#include "base/log.h"
+#include "base/mem.h"
+#include "family_private.h"
+#include "opener.h"
+
+enum { ANSWERERS_MAX = 64, BACKOFF_FIRST_MS = 100, BACKOFF_MAX_MS = 30000 };
+
+const char *const family_roles[] = { "reader", "receiver", "keeper", "answerer",
+	"writer", "connector", "firewall" };
+
+/* --- the plan --------------------------------------------------------------
+ */
+
+static struct member *add_member(struct family *f, enum role role,
+    const struct conf_section *source, const char *name)
+{
+	struct member *m = &f->members[f->count];
+
+	memset(m, 0, sizeof(*m));
+	m->role = role;
+	m->source = source;
+	m->slot = &f->board->slots[f->count];
+	m->control = m->inotify = -1;
+	m->slot->role = (int32_t)role;
+	(void)snprintf(m->name, sizeof(m->name), "%s", name);
+	memcpy(m->slot->name, m->name, sizeof(m->name));
+	f->count++;
+	return m;
+}
+
+static size_t answerers_wanted(const struct conf *conf)
+{
+	int64_t n = conf_number(conf_at(conf, "relaypass", 0), "answerers");
+	long cores = sysconf(_SC_NPROCESSORS_ONLN);
+
+	if (conf_count(conf, "listener") == 0)
+		return 0;
+	if (n == 0)
+		n = cores;
+	return n < 1 ? 1 : n > ANSWERERS_MAX ? ANSWERERS_MAX : (size_t)n;
+}
+
+int family_fits(const struct conf *conf, struct err *err)
+{
+	if (conf_count(conf, "listener") <= BOARD_LISTENERS &&
+	    1 + answerers_wanted(conf) + conf_count(conf, "source") <=
+		BOARD_SLOTS)
+		return 0;
+	return err_set(err, EXIT_USER,
+	    "too many listeners (at most %d) or sources with answerers (at "
+	    "most %d together)",
+	    BOARD_LISTENERS, BOARD_SLOTS - 1);
+}
+
+int family_plan(struct family *f, const struct conf *conf, struct err *err)
+{
+	size_t sources = conf_count(conf, "source");
+	size_t answerers = answerers_wanted(conf);
+
+	if (family_fits(conf, err) < 0)
+		return -1;
+	f->conf = conf;
+	f->count = 0;
+	(void)add_member(f, ROLE_KEEPER, NULL, "");
+	for (size_t i = 0; i < answerers; i++) {
+		char name[24];
+
+		(void)snprintf(name, sizeof(name), "%zu", i + 1);
+		(void)add_member(f, ROLE_ANSWERER, NULL, name);
+	}
+	for (size_t i = 0; i < sources; i++) {
+		const struct conf_section *s = conf_at(conf, "source", i);
+		(void)add_member(
+		    f, source_kind_find(conf_kind(s))->role, s, conf_name(s));
+	}
+	return 0;
+}
+
+/* --- starting --------------------------------------------------------------
+ */
+
+static void reset_signals(void)
+{
+	sigset_t none;
+
+	(void)sigemptyset(&none);
+	(void)sigprocmask(SIG_SETMASK, &none, NULL);
+	/* Ctrl-C and SIGHUP are the supervisor's; it tells its children. */
+	(void)signal(SIGINT, SIG_IGN);
+	(void)signal(SIGHUP, SIG_IGN);
+	(void)signal(SIGPIPE, SIG_IGN);
+}
+
+/* What a child must not hold of its parent and its elders. */
+static void close_others(struct family *f, const struct member *m)
+{
+	for (size_t i = 0; i < f->count; i++) {
+		struct member *other = &f->members[i];
+		if (other == m)
+			continue;
+		if (other->control >= 0)
+			(void)close(other->control);
+		if (other->inotify >= 0)
+			(void)close(other->inotify);
+	}
+	(void)close(f->pid_file);
+	(void)close(f->signals);
+	if (f->ready_fd >= 0)
+		(void)close(f->ready_fd);
+	if (m->role != ROLE_KEEPER)
+		(void)close(f->control_socket);
+	for (size_t i = 0;
+	     m->role != ROLE_ANSWERER && i < conf_count(f->conf, "listener");
+	     i++)
+		(void)close(f->listen_fds[i]);
+}
+
+/* The terminal that waits for the start is not theirs. */
+static void leave_terminal(void)
+{
+	AUTO_CLOSE int null = open("/dev/null", O_RDWR | O_CLOEXEC);
+
+	if (null >= 0)
+		(void)dup2(null, STDERR_FILENO);
+}
+
+static _Noreturn void child_main(
+    struct family *f, struct member *m, int control, int keeper)
+{
+	struct child_env env = { .conf = f->conf,
+		.board = f->board,
+		.mode = f->mode,
+		.slot = m->slot,
+		.supervisor = f->self,
+		.control = control,
+		.keeper = keeper,
+		.inotify = m->inotify,
+		.source = m->source,
+		.control_socket = f->control_socket,
+		.listen_fds = f->listen_fds };
+	const char *name = m->name;
+	char role[64];
+	int code;
+
+	reset_signals();
+	close_others(f, m);
+	if (!f->stderr_log)
+		leave_terminal();
+	(void)snprintf(role, sizeof(role), "%s%s%s", family_roles[m->role],
+	    *name ? " " : "", name);
+	log_open(f->stderr_log ? LOG_TO_STDERR : LOG_TO_SYSLOG,
+	    (enum log_level)conf_number(
+		conf_at(f->conf, "relaypass", 0), "log-level"),
+	    role);
+	if (m->role != ROLE_KEEPER)
+		board_protect(f->mode, sizeof(*f->mode), f->mode_fd);
+	(void)close(f->mode_fd);
+	switch (m->role) {
+	case ROLE_KEEPER:
+		code = keeper_main(&env);
+		break;
+	case ROLE_ANSWERER:
+		code = answerer_main(&env);
+		break;
+	case ROLE_READER:
+		code = reader_main(&env);
+		break;
+	case ROLE_RECEIVER:
+	case ROLE_WRITER:
+	case ROLE_CONNECTOR:
+	case ROLE_FIREWALL:
+	default:
+		code = EXIT_BUG;
+	}
+	log_flush();
+	_exit(code);
+}
+
+/* Gives the keeper its end of a reader's channel. */
+static int introduce(struct family *f, const struct member *m, int fd)
+{
+	struct wire_path hello = { .h = { .type = WIRE_CHANNEL } };
+
+	(void)snprintf(hello.path, sizeof(hello.path), "%s", m->name);
+	return wire_send(f->members[0].control, &hello.h, fd);
+}
+
+void family_later(struct member *m)
+{
+	uint64_t wait = BACKOFF_FIRST_MS;
+
+	for (unsigned i = 1; i < m->fails && wait < BACKOFF_MAX_MS; i++)
+		wait *= 2;
+	if (wait > BACKOFF_MAX_MS)
+		wait = BACKOFF_MAX_MS;
+	m->start_at = uv_hrtime() + (m->fails ? wait * FAMILY_MS : 0);
+}
+
+void family_forget(struct member *m)
+{
+	if (m->control >= 0)
+		(void)close(m->control);
+	if (m->inotify >= 0)
+		(void)close(m->inotify);
+	m->control = m->inotify = -1;
+	opener_free(&m->opener);
+}
+
+static void start_member(struct family *f, struct member *m)
+{
+	int control[2] = { -1, -1 };
+	AUTO_CLOSE int reader_end = -1;
+	AUTO_CLOSE int keeper_end = -1;
+	int pair[2];
+
+	if (wire_pair(control) < 0) {
+		log_error(LOG_CHILD, "socketpair: %s", strerror(errno));
+		m->fails++;
+		family_later(m);
+		return;
+	}
+	if (m->source) {
+		if (wire_pair(pair) == 0) {
+			reader_end = pair[0];
+			keeper_end = pair[1];
+		}
+		m->inotify = inotify_init1(IN_NONBLOCK | IN_CLOEXEC);
+		m->opener = opener_for(m->source, m->inotify);
+	}
+	m->slot->beat = m->slot->started = m->started = uv_hrtime();
+	m->ready = false;
+	m->pid = fork();
+	if (m->pid == 0) {
+		(void)close(control[0]);
+		(void)close(keeper_end);
+		m->control = -1;
+		child_main(f, m, control[1], reader_end);
+	}
+	(void)close(control[1]);
+	if (m->pid < 0) {
+		log_error(LOG_CHILD, "fork: %s", strerror(errno));
+		(void)close(control[0]);
+		family_forget(m);
+		m->pid = 0;
+		m->fails++;
+		family_later(m);
+		return;
+	}
+	/* A child that does not read must not stop us. */
+	(void)fcntl(control[0], F_SETFL, O_NONBLOCK);
+	m->control = control[0];
+	m->slot->pid = m->pid;
+	if (m->source && introduce(f, m, keeper_end) < 0)
+		(void)kill(m->pid, SIGTERM); /* with the keeper; starts again */
+}
+
+void family_start(struct family *f)
+{
+	uint64_t now = uv_hrtime();
+
+	for (size_t i = 0; i < f->count; i++) {
+		struct member *m = &f->members[i];
+		if (m->pid == 0 && m->start_at <= now)
+			start_member(f, m);
+		/* Nobody has work before the ledger is there. */
+		if (m->role == ROLE_KEEPER && (!m->ready || m->control < 0))
+			return;
+	}
+}
+
+bool family_ready(const struct family *f)
+{
+	for (size_t i = 0; i < f->count; i++) {
+		if (!f->members[i].ready)
+			return false;
+	}
+	return true;
+}

@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * family - the supervisor's children: starting, watching, ending them, and what
+ * all of them share. Called by the supervisor only.
+ */
+#ifndef DAEMON_FAMILY_H
+#define DAEMON_FAMILY_H
+#include <sys/types.h>
+
+#include "board.h"
+#include "child.h"
+
+struct member {
+	enum role role;
+	pid_t pid;      /* 0: not running */
+	int control;    /* -1 while not running */
+	int inotify;    /* readers */
+	unsigned fails; /* in a row */
+	bool ready;
+	char name[BOARD_NAME]; /* the slot's may be written by others */
+	const struct conf_section *source; /* readers; borrowed from conf */
+	struct board_slot *slot;
+	struct opener *opener; /* readers; NULL while not running */
+	uint64_t start_at;     /* uv_hrtime(); not before */
+	uint64_t started;
+};
+
+struct family {
+	const struct conf *conf; /* borrowed */
+	bool stderr_log;
+	struct board *board;
+	struct board_mode *mode;
+	int control_socket;
+	int listen_fds[BOARD_LISTENERS];
+	int mode_fd;           /* of the memory of mode */
+	int pid_file, signals; /* not for children */
+	int ready_fd;          /* neither; -1: nobody waits */
+	struct member members[BOARD_SLOTS];
+	size_t count;
+	pid_t self;
+	uint64_t ledger_inode; /* the answerers' */
+	int failed;            /* exit code of a child that cannot start */
+};
+
+/* -1: too many sources or listeners. */
+int family_fits(const struct conf *conf, struct err *err);
+/* Fills the table of members for the configuration: keeper first. */
+int family_plan(struct family *f, const struct conf *conf, struct err *err);
+/* Starts every member that may run now. The rest waits for the keeper. */
+void family_start(struct family *f);
+/* One message from a member, or its end. */
+void family_message(struct family *f, struct member *m);
+/* Collects the dead. */
+void family_reap(struct family *f);
+/* Ends those that show no sign of life. */
+void family_check(struct family *f, uint64_t timeout_ms);
+/* Ends all members of a role in good order, by force after some seconds. */
+void family_stop(struct family *f, enum role role);
+bool family_ready(const struct family *f);
+/* Sends text of a new configuration to the answerers. */
+void family_tell(struct family *f, const char *text, size_t len);
+#endif

@@ -1,0 +1,14 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * fault - faults that a test can switch in, to prove that the crash test would
+ * see them. Always false but in relaypassd-testclock (fault_test.c).
+ */
+#ifndef DAEMON_FAULT_H
+#define DAEMON_FAULT_H
+#include <stdbool.h>
+
+/* Cursors are committed before their leases, in a transaction of their own. */
+bool fault_cursor_apart(void);
+/* Stays a while between the two, so that a kill falls there often enough. */
+void fault_linger(void);
+#endif

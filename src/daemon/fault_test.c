@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * fault - the faults named by RELAYPASS_TEST_FAULT; test programs only.
+ */
+#include "fault.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+bool fault_cursor_apart(void)
+{
+	const char *fault = getenv("RELAYPASS_TEST_FAULT");
+
+	return fault && strcmp(fault, "cursor-apart") == 0;
+}
+
+void fault_linger(void)
+{
+	const struct timespec ten_ms = { .tv_nsec = 10 * 1000 * 1000 };
+
+	(void)nanosleep(&ten_ms, NULL);
+}

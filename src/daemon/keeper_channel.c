@@ -1,0 +1,243 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * keeper_channel - the keeper's ends of the readers' channels: tells a reader
+ * how far its source had come, and takes the logins it sends. Not here: what
+ * becomes of them (keeper.c).
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/time.h>
+#include <unistd.h>
+
+#include "base/log.h"
+#include "base/mem.h"
+#include "keeper_private.h"
+
+/* Ms before and after 1970: what no sum with it can overflow. */
+#define TIME_MAX (INT64_C(1) << 52)
+
+/* A reader's channel. */
+struct channel {
+	struct channel *next;
+	struct keeper *keeper;
+	uv_poll_t poll;
+	int fd;
+	uint16_t source; /* id of the name */
+	char name[BOARD_NAME];
+};
+
+void pending_clear(struct keeper *k)
+{
+	enum { KEEP = 1024 };
+
+	for (size_t i = 0; i < k->pending_count; i++)
+		free(k->pending[i].logins);
+	k->pending_count = k->pending_logins = 0;
+	k->applied_count = 0;
+	if (k->applied_size > KEEP) { /* a storm is over: give it back */
+		free(k->applied);
+		k->applied = NULL;
+		k->applied_size = 0;
+	}
+}
+
+static void channel_closed(uv_handle_t *handle)
+{
+	struct channel *c = handle->data;
+
+	(void)close(c->fd);
+	free(c);
+}
+
+static void channel_drop(struct channel *c)
+{
+	struct channel **at = &c->keeper->channels;
+
+	while (*at != c)
+		at = &(*at)->next;
+	*at = c->next;
+	(void)uv_poll_stop(&c->poll);
+	uv_close((uv_handle_t *)&c->poll, channel_closed);
+}
+
+static void pend(
+    struct keeper *k, const struct channel *c, const struct wire_logins *w)
+{
+	struct pending *p;
+
+	if (k->pending_count == k->pending_size) {
+		k->pending_size = k->pending_size ? 2 * k->pending_size : 16;
+		k->pending =
+		    xrealloc(k->pending, k->pending_size, sizeof(*k->pending));
+	}
+	p = &k->pending[k->pending_count++];
+	p->source = c->source;
+	memcpy(p->name, c->name, sizeof(p->name));
+	p->count = w->h.count;
+	p->cursor = w->cursor;
+	p->logins = NULL;
+	if (p->count) {
+		p->logins = xmalloc(p->count * sizeof(*p->logins));
+		memcpy(p->logins, w->logins, p->count * sizeof(*p->logins));
+	}
+	k->pending_logins += p->count + 1u;
+}
+
+/* A reader is a stranger too: it reads what strangers write. */
+static bool sound(const struct wire_logins *w)
+{
+	if (w->h.type != WIRE_LOGINS ||
+	    w->cursor.key_len > sizeof(w->cursor.key) ||
+	    w->cursor.len > sizeof(w->cursor.bytes))
+		return false;
+	for (size_t i = 0; i < w->h.count; i++) {
+		const struct login *l = &w->logins[i];
+		if (l->session_len > LOGIN_SESSION_MAX ||
+		    l->server[LOGIN_SERVER_MAX] || l->user[l->user_len] ||
+		    l->session[l->session_len] || l->time < -TIME_MAX ||
+		    l->time > TIME_MAX)
+			return false;
+	}
+	return true;
+}
+
+/* Takes all that a channel holds. */
+static void drain(struct channel *c)
+{
+	struct keeper *k = c->keeper;
+
+	while (wire_receive(c->fd, k->message, NULL, false) == 1 &&
+	       sound(&k->message->logins))
+		pend(k, c, &k->message->logins);
+}
+
+/* The reader of this name before has died. What it had sent comes first: the
+ * next one goes on behind it, and must not read it once more. */
+static void end_former(struct keeper *k, const char *name)
+{
+	for (struct channel *c = k->channels, *next; c; c = next) {
+		next = c->next;
+		if (strcmp(c->name, name) != 0)
+			continue;
+		drain(c);
+		channel_drop(c);
+	}
+}
+
+void channels_drain(struct keeper *k)
+{
+	while (k->channels) {
+		drain(k->channels);
+		channel_drop(k->channels);
+	}
+}
+
+static void on_channel(uv_poll_t *poll, int status, int events)
+{
+	struct channel *c = poll->data;
+	struct keeper *k = c->keeper;
+	int got = status < 0 ? 0 : 1;
+
+	(void)events;
+	while (got == 1 && k->pending_logins < COMMIT_LOGINS) {
+		got = wire_receive(c->fd, k->message, NULL, false);
+		if (got == 1 && !sound(&k->message->logins))
+			got = 0;
+		if (got == 1)
+			pend(k, c, &k->message->logins);
+	}
+	if (k->pending_count)
+		keeper_schedule(k);
+	if (got == 0)
+		channel_drop(c);
+}
+
+void channels_listen(struct keeper *k, bool listen)
+{
+	for (struct channel *c = k->channels; c; c = c->next) {
+		if (listen)
+			(void)uv_poll_start(
+			    &c->poll, UV_READABLE | UV_DISCONNECT, on_channel);
+		else
+			(void)uv_poll_stop(&c->poll);
+	}
+}
+
+static int send_cursor(void *ctx, const struct ledger_cursor *l)
+{
+	const struct channel *c = ctx;
+	size_t name = strlen(c->name) + 1;
+	struct wire_cursor w = { .h = { .type = WIRE_CURSOR } };
+
+	if (l->key_len <= name || l->key_len - name > sizeof(w.cursor.key))
+		return 0;
+	w.cursor.key_len = (uint16_t)(l->key_len - name);
+	w.cursor.len = l->len;
+	memcpy(w.cursor.key, l->key + name, w.cursor.key_len);
+	memcpy(w.cursor.bytes, l->bytes, l->len);
+	return wire_send(c->fd, &w.h, -1);
+}
+
+/* Tells a reader how far its source had come. */
+static int send_cursors(struct keeper *k, struct channel *c)
+{
+	const struct wire_header end = { .type = WIRE_CURSORS_END };
+	struct err err = { 0 };
+	int bad;
+
+	if (ledger_read_begin(k->ledger, &err) < 0) {
+		log_error(LOG_LEDGER_ERROR, "%s", err.text);
+		return -1;
+	}
+	bad = ledger_cursor_each(
+	    k->ledger, c->name, strlen(c->name) + 1, send_cursor, c);
+	ledger_read_end(k->ledger);
+	return bad ? -1 : wire_send(c->fd, &end, -1);
+}
+
+struct intern_ctx {
+	const char *name;
+	uint16_t id;
+};
+
+static void intern(struct keeper *k, struct moment now, void *ctx)
+{
+	struct intern_ctx *i = ctx;
+
+	(void)now;
+	i->id = ledger_intern(k->ledger, i->name);
+}
+
+void channel_add(struct keeper *k, const char *name, int fd)
+{
+	/* Less than the shortest child-timeout: we do not beat meanwhile. */
+	const struct timeval limit = { .tv_usec = 400000 };
+	struct channel *c = xcalloc(1, sizeof(*c));
+	struct intern_ctx in = { .name = c->name };
+	struct err err = { 0 };
+
+	c->keeper = k;
+	c->fd = fd;
+	(void)snprintf(c->name, sizeof(c->name), "%s", name);
+	end_former(k, c->name);
+	(void)setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof(limit));
+	if (keeper_transaction(k, intern, &in, &err) < 0 ||
+	    send_cursors(k, c) < 0) {
+		/* The reader sees the end, and is started again later. */
+		log_error(LOG_SOURCE_ERROR, "source=%s error=\"%s\"", c->name,
+		    err.text);
+		(void)close(fd);
+		free(c);
+		return;
+	}
+	c->source = in.id;
+	must(uv_poll_init(&k->loop.loop, &c->poll, fd) == 0);
+	c->poll.data = c;
+	c->next = k->channels;
+	k->channels = c;
+	must(uv_poll_start(&c->poll, UV_READABLE | UV_DISCONNECT, on_channel) ==
+	     0);
+}

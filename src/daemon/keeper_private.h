@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * keeper_private - what the keeper's files share: keeper.c (commits, time, the
+ * process), keeper_channel.c (what readers send), keeper_tell.c (what is told).
+ */
+#ifndef DAEMON_KEEPER_PRIVATE_H
+#define DAEMON_KEEPER_PRIVATE_H
+#include "keeper.h"
+
+enum {
+	COMMIT_MS = 5,        /* least time between commits under load */
+	COMMIT_LOGINS = 8192, /* most logins of one commit */
+};
+
+struct channel; /* to one reader */
+
+/* One message that waits for its commit. */
+struct pending {
+	uint16_t source;
+	char name[BOARD_NAME];
+	uint16_t count;
+	struct source_cursor cursor;
+	struct login *logins;
+};
+
+struct keeper {
+	const struct child_env *env;
+	struct child_loop loop;
+	struct ledger *ledger;
+	struct rules *rules;
+	struct apply *apply;
+	struct proc *proc;
+	struct control *control;
+	struct channel *channels;
+	struct pending *pending;
+	size_t pending_count, pending_size, pending_logins;
+	struct applied *applied; /* of the commit under way */
+	size_t applied_count, applied_size;
+	struct lease *ended; /* by the tick under way */
+	size_t ended_count, ended_size;
+	uv_poll_t supervisor;
+	uv_timer_t commit_timer, tick;
+	uint64_t last_commit; /* loop time, ms */
+	uint64_t last_hold, last_readers;
+	uint64_t next_tick_work; /* not before; after a failure */
+	bool stuck;              /* the last commit failed */
+	union wire_message *message;
+};
+
+/* keeper.c: commits what waits now, or soon together with what comes in
+ * meanwhile. */
+void keeper_schedule(struct keeper *k);
+
+/* keeper_channel.c: takes a new reader's channel. */
+void channel_add(struct keeper *k, const char *name, int fd);
+/* Reads from the readers, or lets them wait. */
+void channels_listen(struct keeper *k, bool listen);
+/* Takes all that the readers have sent, and ends their channels. */
+void channels_drain(struct keeper *k);
+void pending_clear(struct keeper *k);
+
+/* keeper_tell.c: what one login did; which leases ended. */
+void tell_applied(
+    struct keeper *k, const struct login *l, const struct applied *a);
+void tell_ended(struct keeper *k, const struct lease *lease);
+#endif

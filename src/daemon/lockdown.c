@@ -1,0 +1,240 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * lockdown - the powers a child gives up before it reads its first foreign
+ * byte. Fails closed: whoever cannot drop does not start.
+ */
+#include "lockdown.h"
+
+#include <asm/ioctls.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <grp.h>
+#include <linux/capability.h>
+#include <linux/landlock.h>
+#include <pwd.h>
+#include <seccomp.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "base/log.h"
+#include "base/mem.h"
+
+enum call_group {
+	CALL_BASIC = 1,
+	CALL_SERVE = 2,
+	CALL_STORE = 4,
+	CALL_FILES = 8,
+	CALL_SANITIZER = 16
+};
+
+/* What a role is, in one row: its account and its system calls. */
+static const struct role_row {
+	const char *account;
+	unsigned calls;
+} roles[] = {
+	[ROLE_READER] = { "relaypass-read", CALL_BASIC },
+	[ROLE_RECEIVER] = { "relaypass-read", CALL_BASIC | CALL_SERVE },
+	[ROLE_KEEPER] = { "relaypass",
+	    CALL_BASIC | CALL_SERVE | CALL_STORE | CALL_FILES },
+	[ROLE_ANSWERER] = { "relaypass-ask", CALL_BASIC | CALL_SERVE },
+};
+
+int lockdown_user(enum role role, struct lockdown_user *out, struct err *err)
+{
+	const char *name = roles[role].account;
+	struct passwd *pw;
+
+	out->uid = geteuid();
+	out->gid = getegid();
+	if (out->uid != 0)
+		return 0;
+	pw = getpwnam(name);
+	if (!pw || pw->pw_uid == 0)
+		return err_set(err, EXIT_USER,
+		    "user %s does not exist; make it with: adduser --system "
+		    "--group --no-create-home --home /nonexistent %s",
+		    name, name);
+	out->uid = pw->pw_uid;
+	out->gid = pw->pw_gid;
+	return 0;
+}
+
+int lockdown_become(const struct lockdown_user *user, struct err *err)
+{
+	if (geteuid() != 0)
+		return 0;
+	if (user->uid == 0 || setgroups(0, NULL) < 0 ||
+	    setresgid(user->gid, user->gid, user->gid) < 0 ||
+	    setresuid(user->uid, user->uid, user->uid) < 0)
+		return err_errno(err, EXIT_AGAIN, errno, "cannot give up root");
+	if (setuid(0) == 0 || geteuid() == 0)
+		return err_set(err, EXIT_BUG, "root came back after the drop");
+	return 0;
+}
+
+/* Whoever is started as an ordinary user may have been given some (systemd's
+ * AmbientCapabilities=); a child needs none. */
+static int drop_capabilities(struct err *err)
+{
+	struct __user_cap_header_struct head = {
+		.version = _LINUX_CAPABILITY_VERSION_3
+	};
+	const struct __user_cap_data_struct none[_LINUX_CAPABILITY_U32S_3] = {
+		{ 0 }
+	};
+
+	(void)prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0);
+	if (syscall(SYS_capset, &head, none) < 0)
+		return err_errno(
+		    err, EXIT_AGAIN, errno, "cannot drop capabilities");
+	return 0;
+}
+
+static int landlock_add(int ruleset, const char *path, uint64_t access)
+{
+	struct landlock_path_beneath_attr rule = { .allowed_access = access };
+	AUTO_CLOSE int fd = open(path, O_PATH | O_CLOEXEC);
+
+	if (fd < 0)
+		return -1;
+	rule.parent_fd = fd;
+	return (int)syscall(SYS_landlock_add_rule, ruleset,
+	    LANDLOCK_RULE_PATH_BENEATH, &rule, 0);
+}
+
+/* Takes the file system away, but for the ledger's directory and /proc. */
+static int enter_landlock(const char *directory, struct err *err)
+{
+	const uint64_t look =
+	    LANDLOCK_ACCESS_FS_READ_FILE | LANDLOCK_ACCESS_FS_READ_DIR;
+	const uint64_t change = look | LANDLOCK_ACCESS_FS_WRITE_FILE |
+				LANDLOCK_ACCESS_FS_REMOVE_FILE |
+				LANDLOCK_ACCESS_FS_MAKE_REG;
+	struct landlock_ruleset_attr attr = {
+		.handled_access_fs = (LANDLOCK_ACCESS_FS_MAKE_SYM << 1) - 1
+	};
+	AUTO_CLOSE int ruleset =
+	    (int)syscall(SYS_landlock_create_ruleset, &attr, sizeof(attr), 0);
+
+	if (ruleset < 0) {
+		log_debug(LOG_PRIVILEGE, "landlock=no");
+		return 0;
+	}
+	if (directory && (landlock_add(ruleset, directory, change) < 0 ||
+			     landlock_add(ruleset, "/proc", look) < 0))
+		return err_errno(err, EXIT_AGAIN, errno, "landlock rules");
+	if (syscall(SYS_landlock_restrict_self, ruleset, 0) < 0)
+		return err_errno(err, EXIT_AGAIN, errno, "landlock");
+	return 0;
+}
+
+static const struct {
+	unsigned group;
+	int number;
+} calls[] = {
+#define CALL(group, name) { CALL_##group, SCMP_SYS(name) },
+#include "lockdown_calls.def"
+#undef CALL
+};
+
+/* mmap and mprotect, but never executable: no code comes in from outside. */
+static int allow_memory(scmp_filter_ctx ctx)
+{
+	const struct scmp_arg_cmp no_exec =
+	    SCMP_A2(SCMP_CMP_MASKED_EQ, PROT_EXEC, 0);
+
+	return seccomp_rule_add_array(
+		   ctx, SCMP_ACT_ALLOW, SCMP_SYS(mmap), 1, &no_exec) ||
+	       seccomp_rule_add_array(
+		   ctx, SCMP_ACT_ALLOW, SCMP_SYS(mprotect), 1, &no_exec);
+}
+
+/* Calls of which only some uses are allowed: fcntl() and ioctl() could send
+ * signals (F_SETOWN) or type at a terminal (TIOCSTI). */
+static int allow_some(scmp_filter_ctx ctx)
+{
+	static const int fcntls[] = { F_GETFD, F_SETFD, F_GETFL, F_SETFL,
+		F_DUPFD, F_DUPFD_CLOEXEC, F_GETLK, F_SETLK, F_SETLKW };
+	static const unsigned long ioctls[] = { FIONBIO, FIOCLEX, FIONREAD,
+		TCGETS };
+	int bad = 0;
+
+	for (size_t i = 0; !bad && i < COUNT_OF(fcntls); i++)
+		bad = seccomp_rule_add(ctx, SCMP_ACT_ALLOW, SCMP_SYS(fcntl), 1,
+		    SCMP_A1(SCMP_CMP_EQ, (scmp_datum_t)fcntls[i], 0));
+	for (size_t i = 0; !bad && i < COUNT_OF(ioctls); i++)
+		bad = seccomp_rule_add(ctx, SCMP_ACT_ALLOW, SCMP_SYS(ioctl), 1,
+		    SCMP_A1(SCMP_CMP_EQ, ioctls[i], 0));
+	/* abort() signals its own process, nobody else's. */
+	if (!bad)
+		bad = seccomp_rule_add(ctx, SCMP_ACT_ALLOW, SCMP_SYS(tgkill), 1,
+		    SCMP_A0(SCMP_CMP_EQ, (scmp_datum_t)getpid(), 0));
+	return bad;
+}
+
+static int add_calls(scmp_filter_ctx ctx, unsigned groups)
+{
+	for (size_t i = 0; i < COUNT_OF(calls); i++) {
+		int bad;
+
+		if (!(calls[i].group & groups))
+			continue;
+		bad = seccomp_rule_add(ctx, SCMP_ACT_ALLOW, calls[i].number, 0);
+		if (bad && bad != -EEXIST)
+			return -1;
+	}
+	if (!(groups & CALL_SANITIZER) && allow_memory(ctx))
+		return -1;
+	if (allow_some(ctx))
+		return -1;
+	/* Newer libuv asks for it and does without. */
+	(void)seccomp_rule_add(
+	    ctx, SCMP_ACT_ERRNO(ENOSYS), SCMP_SYS(io_uring_setup), 0);
+	return 0;
+}
+
+static int enter_seccomp(enum role role, struct err *err)
+{
+	unsigned groups = roles[role].calls;
+	scmp_filter_ctx ctx = seccomp_init(SCMP_ACT_KILL_PROCESS);
+	int bad;
+
+#ifdef RELAYPASS_SANITIZE
+	groups |= CALL_SANITIZER;
+#endif
+	if (!ctx)
+		return err_set(err, EXIT_AGAIN, "seccomp: no memory");
+	bad = add_calls(ctx, groups);
+	if (!bad)
+		bad = seccomp_load(ctx);
+	seccomp_release(ctx);
+	if (bad)
+		return err_set(err, EXIT_AGAIN,
+		    "seccomp filter refused (%d); the kernel needs "
+		    "CONFIG_SECCOMP_FILTER",
+		    bad);
+	return 0;
+}
+
+int lockdown_enter(enum role role, const char *directory, struct err *err)
+{
+	const struct rlimit none = { 0, 0 };
+
+	must(roles[role].account != NULL);
+	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0 ||
+	    prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) < 0)
+		return err_errno(err, EXIT_AGAIN, errno, "prctl");
+	/* A supervisor that is killed takes its children along. */
+	(void)prctl(PR_SET_PDEATHSIG, SIGTERM, 0, 0, 0);
+	(void)setrlimit(RLIMIT_CORE, &none);
+	if (drop_capabilities(err) < 0)
+		return -1;
+	if (enter_landlock(directory, err) < 0)
+		return -1;
+	return enter_seccomp(role, err);
+}

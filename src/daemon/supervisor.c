@@ -1,0 +1,295 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * supervisor - starts, watches and stops the family; opens what only root may.
+ * Not here: the children (family.c), and any foreign byte.
+ */
+#include "supervisor.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/signalfd.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/log.h"
+#include "base/mem.h"
+#include "family.h"
+#include "lockdown.h"
+#include "schema.h"
+#include "supervisor_private.h"
+
+enum { TURN_MS = 250, RUN_MODE = 0755, LEDGER_MODE = 0700, PATH_SIZE = 4096 };
+
+/* --- what root prepares ----------------------------------------------------
+ */
+
+/* Makes a directory when it is missing, for that user when we are root. */
+static int make_directory(
+    const char *path, mode_t mode, enum role role, struct err *err)
+{
+	struct lockdown_user user;
+
+	if (lockdown_user(role, &user, err) < 0)
+		return -1;
+	if (mkdir(path, mode) < 0)
+		return errno == EEXIST
+			   ? 0
+			   : err_errno(err, EXIT_USER, errno,
+				 "cannot make the directory %s", path);
+	if (geteuid() == 0 && mode == LEDGER_MODE &&
+	    chown(path, user.uid, user.gid) < 0)
+		return err_errno(err, EXIT_USER, errno,
+		    "cannot give %s to uid %u", path, user.uid);
+	return 0;
+}
+
+/* The pid file stays locked while we live: the proof for a second instance. */
+static int lock_pid_file(const char *run, struct err *err)
+{
+	char path[PATH_SIZE], text[32];
+	AUTO_CLOSE int fd = -1;
+	ssize_t n;
+
+	(void)snprintf(path, sizeof(path), "%s/relaypassd.pid", run);
+	fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0644);
+	if (fd < 0)
+		return err_errno(err, EXIT_USER, errno,
+		    "cannot write the pid file %s", path);
+	if (flock(fd, LOCK_EX | LOCK_NB) < 0) {
+		n = pread(fd, text, sizeof(text) - 1, 0);
+		text[n > 0 ? n : 0] = '\0';
+		text[strcspn(text, "\n")] = '\0';
+		return err_set(err, EXIT_AGAIN,
+		    "another relaypassd (pid %s) runs with %s; stop it first, "
+		    "or set another run-directory",
+		    text, run);
+	}
+	n = snprintf(text, sizeof(text), "%d\n", (int)getpid());
+	if (ftruncate(fd, 0) < 0 || pwrite(fd, text, (size_t)n, 0) != n)
+		return err_errno(
+		    err, EXIT_AGAIN, errno, "cannot write %s", path);
+	return take_fd(&fd);
+}
+
+/* The control socket is a listener like the others, but the keeper's. */
+static int open_control(struct supervisor *s, struct err *err)
+{
+	const struct conf_section *main = conf_at(s->conf, "relaypass", 0);
+	char text[PATH_SIZE];
+	int n = snprintf(text, sizeof(text),
+	    "listener control { kind = \"ask\"\n"
+	    "listen = \"unix:%s/control\"\nmode = \"0660\"\n"
+	    "group = \"%s\" }\n",
+	    conf_string(main, "run-directory"),
+	    conf_string(main, "control-group"));
+
+	s->control_conf =
+	    conf_parse(text, (size_t)n, "control socket", schema(), err);
+	if (!s->control_conf)
+		return -1;
+	s->family.control_socket =
+	    listener_socket_open(conf_at(s->control_conf, "listener", 0), err);
+	return s->family.control_socket;
+}
+
+static int open_listeners(struct supervisor *s, struct err *err)
+{
+	size_t n = conf_count(s->conf, "listener");
+
+	for (size_t i = 0; i < n; i++) {
+		const struct conf_section *c = conf_at(s->conf, "listener", i);
+		int fd = listener_socket_open(c, err);
+
+		if (fd < 0)
+			return -1;
+		s->family.listen_fds[i] = fd;
+		log_info(LOG_LISTENER_OPEN, "listener=%s kind=%s listen=%s",
+		    conf_name(c), conf_kind(c), conf_string(c, "listen"));
+	}
+	return 0;
+}
+
+static int open_signals(struct supervisor *s, struct err *err)
+{
+	sigset_t set;
+
+	(void)sigemptyset(&set);
+	(void)sigaddset(&set, SIGTERM);
+	(void)sigaddset(&set, SIGINT);
+	(void)sigaddset(&set, SIGHUP);
+	(void)sigaddset(&set, SIGCHLD);
+	(void)sigprocmask(SIG_BLOCK, &set, NULL);
+	(void)signal(SIGPIPE, SIG_IGN);
+	s->family.signals = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+	if (s->family.signals < 0)
+		return err_errno(err, EXIT_AGAIN, errno, "signalfd");
+	return 0;
+}
+
+static int prepare(struct supervisor *s, struct err *err)
+{
+	const struct conf_section *main = conf_at(s->conf, "relaypass", 0);
+	struct family *f = &s->family;
+	const char *run = conf_string(main, "run-directory");
+	struct lockdown_user user;
+
+	f->stderr_log = s->o->stderr_log;
+	f->self = getpid();
+	f->ready_fd = s->o->ready_fd;
+	f->board = board_map(sizeof(*f->board), NULL);
+	f->mode = board_map(sizeof(*f->mode), &f->mode_fd);
+	f->pid_file = f->control_socket = f->signals = -1;
+	for (size_t i = 0; i < BOARD_LISTENERS; i++)
+		f->listen_fds[i] = -1;
+	if (lockdown_user(ROLE_READER, &user, err) < 0 ||
+	    lockdown_user(ROLE_ANSWERER, &user, err) < 0 ||
+	    make_directory(run, RUN_MODE, ROLE_KEEPER, err) < 0 ||
+	    make_directory(conf_string(main, "directory"), LEDGER_MODE,
+		ROLE_KEEPER, err) < 0)
+		return -1;
+	f->pid_file = lock_pid_file(run, err);
+	if (f->pid_file < 0 || family_plan(f, s->conf, err) < 0 ||
+	    open_control(s, err) < 0 || open_listeners(s, err) < 0)
+		return -1;
+	return open_signals(s, err);
+}
+
+/* --- the loop --------------------------------------------------------------
+ */
+
+static void tell_ready(struct supervisor *s, int code)
+{
+	char byte = (char)code;
+	AUTO_CLOSE int null = -1;
+
+	if (s->told)
+		return;
+	s->told = true;
+	if (s->family.ready_fd < 0)
+		return;
+	if (write(s->family.ready_fd, &byte, 1) < 0)
+		log_error(LOG_START, "nobody waits");
+	(void)close(s->family.ready_fd);
+	s->family.ready_fd = -1;
+	/* The terminal is told; it may go. */
+	null = open("/dev/null", O_RDWR | O_CLOEXEC);
+	if (null >= 0)
+		(void)dup2(null, STDERR_FILENO);
+}
+
+static void take_signals(struct supervisor *s)
+{
+	struct signalfd_siginfo info;
+
+	while (read(s->family.signals, &info, sizeof(info)) == sizeof(info)) {
+		if (info.ssi_signo == SIGCHLD)
+			family_reap(&s->family);
+		else if (info.ssi_signo == SIGHUP)
+			supervisor_reload(s);
+		else
+			s->stop = true;
+	}
+}
+
+static void turn(struct supervisor *s)
+{
+	struct family *f = &s->family;
+	struct pollfd fds[BOARD_SLOTS + 1];
+	struct member *who[BOARD_SLOTS + 1];
+	nfds_t n = 0;
+
+	fds[n++] = (struct pollfd){ .fd = s->family.signals, .events = POLLIN };
+	for (size_t i = 0; i < f->count; i++) {
+		if (f->members[i].control < 0)
+			continue;
+		who[n] = &f->members[i];
+		fds[n++] = (struct pollfd){ .fd = f->members[i].control,
+			.events = POLLIN };
+	}
+	if (poll(fds, n, TURN_MS) < 0)
+		return;
+	for (nfds_t i = 1; i < n; i++) {
+		if (fds[i].revents)
+			family_message(f, who[i]);
+	}
+	if (fds[0].revents)
+		take_signals(s);
+}
+
+static void loop(struct supervisor *s)
+{
+	struct family *f = &s->family;
+
+	while (!s->stop) {
+		if (f->failed && !s->told) {
+			/* A child has said what is wrong; it will not pass. */
+			s->code = f->failed;
+			return;
+		}
+		family_start(f);
+		turn(s);
+		family_check(
+		    f, (uint64_t)conf_number(
+			   conf_at(s->conf, "relaypass", 0), "child-timeout"));
+		if (!s->told && family_ready(f)) {
+			log_info(LOG_START, "version=%s pid=%d",
+			    RELAYPASS_VERSION, (int)getpid());
+			tell_ready(s, EXIT_YES);
+		}
+	}
+}
+
+static void remove_sockets(struct supervisor *s)
+{
+	char path[PATH_SIZE];
+
+	(void)snprintf(path, sizeof(path), "%s/control",
+	    conf_string(conf_at(s->conf, "relaypass", 0), "run-directory"));
+	if (s->family.control_socket >= 0)
+		(void)unlink(path);
+	for (size_t i = 0; i < conf_count(s->conf, "listener"); i++) {
+		if (i < BOARD_LISTENERS && s->family.listen_fds[i] >= 0)
+			supervisor_unlink(conf_at(s->conf, "listener", i));
+	}
+	/* No number of ours stays behind for another process to have. */
+	if (s->family.pid_file >= 0 && ftruncate(s->family.pid_file, 0) < 0)
+		log_error(LOG_STOP, "pid file: %s", strerror(errno));
+}
+
+int supervisor_run(const struct supervisor_options *o, struct conf *conf)
+{
+	struct supervisor *s = xcalloc(1, sizeof(*s));
+	struct err err = { 0 };
+	int code;
+
+	s->o = o;
+	s->conf = conf;
+	if (prepare(s, &err) < 0) {
+		log_error(LOG_START, "%s", err.text);
+		if (!o->stderr_log) /* somebody waits at a terminal */
+			(void)fprintf(stderr, "relaypassd: %s\n", err.text);
+		s->code = err.code;
+	} else {
+		loop(s);
+		/* The reverse of the start. */
+		family_stop(&s->family, ROLE_READER);
+		family_stop(&s->family, ROLE_ANSWERER);
+		family_stop(&s->family, ROLE_KEEPER);
+	}
+	remove_sockets(s);
+	tell_ready(s, s->code);
+	if (s->code == EXIT_YES)
+		log_info(LOG_STOP, "pid=%d", (int)getpid());
+	log_flush();
+	code = s->code;
+	conf_free(&s->conf);
+	conf_free(&s->control_conf);
+	free(s);
+	return code;
+}

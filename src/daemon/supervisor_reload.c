@@ -1,0 +1,227 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * supervisor_reload - takes a new configuration without a question refused.
+ * Everything that may fail comes first: a bad one changes nothing.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/log.h"
+#include "base/mem.h"
+#include "schema.h"
+#include "supervisor_private.h"
+
+static char *read_config(const char *path, size_t *len, struct err *err)
+{
+	AUTO_FREE char *text = xmalloc(CONFIG_MAX);
+	AUTO_CLOSE int fd = open(path, O_RDONLY | O_CLOEXEC);
+	ssize_t n = fd < 0 ? -1 : read(fd, text, CONFIG_MAX);
+
+	if (n < 0 || n == CONFIG_MAX) {
+		(void)err_errno(err, EXIT_USER, n < 0 ? errno : EFBIG,
+		    "cannot read %s", path);
+		return NULL;
+	}
+	*len = (size_t)n;
+	return take_ptr(&text);
+}
+
+void supervisor_unlink(const struct conf_section *listener)
+{
+	const char *listen = conf_string(listener, "listen");
+
+	if (strncmp(listen, "unix:", 5) == 0)
+		(void)unlink(listen + 5);
+}
+
+/* The listening sockets of the next configuration. */
+struct sockets {
+	int fds[BOARD_LISTENERS];
+	bool made[BOARD_LISTENERS]; /* for it; else one that we had */
+	bool kept[BOARD_LISTENERS]; /* of those that we had */
+};
+
+/* The socket that we have for this section, by what it listens on: -1, or its
+ * index. -2: there is one, but it would have to be another. */
+static int find_socket(const struct supervisor *s, const struct conf_section *c,
+    const struct sockets *next, struct err *err)
+{
+	for (size_t i = 0; i < conf_count(s->conf, "listener"); i++) {
+		const struct conf_section *old =
+		    conf_at(s->conf, "listener", i);
+		if (next->kept[i] || strcmp(conf_string(old, "listen"),
+					 conf_string(c, "listen")) != 0)
+			continue;
+		if (strcmp(conf_string(old, "mode"), conf_string(c, "mode")) ==
+			0 &&
+		    strcmp(conf_string(old, "group"),
+			conf_string(c, "group")) == 0)
+			return (int)i;
+		(void)err_set(err, EXIT_USER,
+		    "listener %s: mode and group change at a restart only",
+		    conf_name(c));
+		return -2;
+	}
+	return -1;
+}
+
+/* Everything about a section that only its use would show otherwise. */
+static int check_listener(const struct conf_section *c, struct err *err)
+{
+	struct listener *l = listener_new(c, err);
+
+	if (!l)
+		return -1;
+	listener_free(&l);
+	return 0;
+}
+
+static void drop_sockets(
+    const struct conf *next, const struct sockets *sockets, size_t n)
+{
+	for (size_t i = 0; i < n; i++) {
+		if (!sockets->made[i])
+			continue;
+		(void)close(sockets->fds[i]);
+		supervisor_unlink(conf_at(next, "listener", i));
+	}
+}
+
+/* Sockets whose `listen` stays are kept, so that no question is refused; the
+ * others are made. -1: nothing has changed. */
+static int next_sockets(struct supervisor *s, const struct conf *next,
+    struct sockets *out, struct err *err)
+{
+	size_t n = conf_count(next, "listener");
+
+	memset(out, 0, sizeof(*out));
+	for (size_t i = 0; i < n && i < BOARD_LISTENERS; i++) {
+		const struct conf_section *c = conf_at(next, "listener", i);
+		int old = check_listener(c, err) < 0
+			      ? -2
+			      : find_socket(s, c, out, err);
+
+		if (old >= 0) {
+			out->kept[old] = true;
+			out->fds[i] = s->family.listen_fds[old];
+		} else if (old == -1) {
+			out->fds[i] = listener_socket_open(c, err);
+			out->made[i] = out->fds[i] >= 0;
+		}
+		if (old == -2 || out->fds[i] < 0) {
+			drop_sockets(next, out, i);
+			return -1;
+		}
+	}
+	return 0;
+}
+
+/* Makes them ours, and lets the others go. */
+static void take_sockets(struct supervisor *s, const struct sockets *next)
+{
+	int *fds = s->family.listen_fds;
+
+	for (size_t i = 0; i < conf_count(s->conf, "listener"); i++) {
+		if (next->kept[i])
+			continue;
+		(void)close(fds[i]);
+		supervisor_unlink(conf_at(s->conf, "listener", i));
+	}
+	memcpy(fds, next->fds, sizeof(next->fds));
+}
+
+static bool same_string(
+    const struct conf *a, const struct conf *b, const char *option)
+{
+	return strcmp(conf_string(conf_at(a, "relaypass", 0), option),
+		   conf_string(conf_at(b, "relaypass", 0), option)) == 0;
+}
+
+static struct conf *next_conf(
+    struct supervisor *s, const char *text, size_t len, struct err *err)
+{
+	struct conf *next = conf_parse(text, len, s->o->config, schema(), err);
+
+	if (!next)
+		return NULL;
+	if (!same_string(s->conf, next, "directory") ||
+	    !same_string(s->conf, next, "run-directory") ||
+	    !same_string(s->conf, next, "control-group")) {
+		(void)err_set(err, EXIT_USER,
+		    "directory, run-directory and control-group change at a "
+		    "restart only");
+		conf_free(&next);
+	}
+	return next;
+}
+
+/* Answerers keep their connections unless the listeners changed, or what they
+ * opened the ledger with. */
+static bool answerers_stay(const struct conf *a, const struct conf *b)
+{
+	const struct conf_section *old = conf_at(a, "lease", 0);
+	const struct conf_section *new = conf_at(b, "lease", 0);
+
+	return conf_same(a, b, "listener") && conf_same(a, b, "relaypass") &&
+	       conf_number(old, "ipv6-prefix") ==
+		   conf_number(new, "ipv6-prefix") &&
+	       conf_number(old, "ttl") == conf_number(new, "ttl");
+}
+
+/* Nothing can fail any more. */
+static void change_over(struct supervisor *s, struct conf *next, bool stay)
+{
+	struct family *f = &s->family;
+	struct member answerers[BOARD_SLOTS];
+	struct err err;
+
+	family_stop(f, ROLE_READER);
+	if (!stay)
+		family_stop(f, ROLE_ANSWERER);
+	family_stop(f, ROLE_KEEPER);
+	memcpy(answerers, f->members, sizeof(answerers));
+	must(family_plan(f, next, &err) == 0);
+	/* As many as before, so in the same places. */
+	for (size_t i = 0; stay && i < f->count; i++) {
+		if (f->members[i].role == ROLE_ANSWERER)
+			f->members[i] = answerers[i];
+	}
+	for (size_t i = 0; !stay && i < f->count; i++)
+		memset(f->members[i].slot->listeners, 0,
+		    sizeof(f->members[i].slot->listeners));
+	conf_free(&s->conf);
+	s->conf = next;
+	log_set_level((enum log_level)conf_number(
+	    conf_at(next, "relaypass", 0), "log-level"));
+}
+
+/*
+ * Takes a good configuration, keeps the old when the new is bad. Readers go on
+ * from their cursors and the keeper from its ledger, so they simply start anew.
+ */
+void supervisor_reload(struct supervisor *s)
+{
+	struct err err = { 0 };
+	struct sockets sockets;
+	size_t len = 0;
+	AUTO_FREE char *text = read_config(s->o->config, &len, &err);
+	struct conf *next = text ? next_conf(s, text, len, &err) : NULL;
+	bool stay;
+
+	if (!next || family_fits(next, &err) < 0 ||
+	    next_sockets(s, next, &sockets, &err) < 0) {
+		log_error(LOG_RELOAD, "kept=old error=\"%s\"", err.text);
+		conf_free(&next);
+		return;
+	}
+	stay = answerers_stay(s->conf, next);
+	take_sockets(s, &sockets);
+	change_over(s, next, stay);
+	if (stay)
+		family_tell(&s->family, text, len);
+	log_info(LOG_RELOAD, "config=%s answerers=%s", s->o->config,
+	    stay ? "kept" : "restarted");
+}

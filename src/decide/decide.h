@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * decide - question to verdict. The only function that says ALLOW.
+ * Called by: listener/.  Calls: ledger/ (reads), login/rules.
+ */
+#ifndef DECIDE_DECIDE_H
+#define DECIDE_DECIDE_H
+#include "ledger/ledger.h"
+#include "login/rules.h"
+
+/* Zero is the safe answer. */
+enum verdict { VERDICT_NONE = 0, VERDICT_ALLOW, VERDICT_TEMPFAIL };
+
+enum { QUESTION_MAIL_MAX = 320 }; /* RFC 5321: 64 + 1 + 255 */
+
+enum require_sender { SENDER_ANY, SENDER_USER, SENDER_DOMAIN };
+
+struct question {
+	struct addr addr;
+	bool asked; /* false: this request cannot be allowed
+		     * (a name, a wrong state, a SASL login) */
+	uint16_t sender_len, recipient_len, user_len;
+	uint8_t has_sender, has_recipient, has_user;
+	char sender[QUESTION_MAIL_MAX + 1];
+	char recipient[QUESTION_MAIL_MAX + 1];
+	char user[LOGIN_USER_MAX + 1];
+	char mark[64]; /* instance or queue id, for the log */
+};
+
+struct answer {
+	enum verdict verdict;
+	const char *reason; /* a constant word: "lease", "always", "no-lease",
+			     * "mode-off", "ledger" ... */
+	bool observed;      /* mode observe: would have been ALLOW */
+	int64_t ttl;        /* ms left, for ALLOW by a lease */
+	uint8_t user_len;
+	char user[LOGIN_USER_MAX + 1];
+};
+
+struct decide_options {
+	enum require_sender require_sender;
+	const char *default_domain; /* completes bare login names; "" none */
+};
+
+/* ledger may be NULL (it cannot be opened): TEMPFAIL. Inside a read of l. The
+ * mode is the run-time one when set, else the rules'. */
+void decide(struct ledger *l, const struct rules *r, enum rules_mode mode,
+    const struct decide_options *o, const struct question *q, struct moment now,
+    struct answer *out);
+#endif

@@ -1,0 +1,216 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * listener - the table of kinds, the options all of them share, and one
+ * section of the configuration compiled: users looked up, networks in a set.
+ * Called by: daemon/ (schema, supervisor), server.c.  Not here: sockets.
+ */
+#include "listener.h"
+
+#include <errno.h>
+#include <pwd.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/mem.h"
+#include "base/netset.h"
+
+enum { MODE_ALL = 0777 };
+
+#define LISTENER(id) extern const struct listener_kind listener_##id;
+#include "listeners.def"
+#undef LISTENER
+
+const struct listener_kind *const listener_kinds[] = {
+#define LISTENER(id) &listener_##id,
+#include "listeners.def"
+#undef LISTENER
+	NULL
+};
+
+/* The idle time is above Postfix' own limits (300 s idle, 1000 s of age): the
+ * side that closes first must be the one that knows about it. */
+const struct option listener_options[] = {
+	{ "listen", OPTION_STRING, "", 0, 0, NULL,
+	    "Where to listen: \"unix:/path\", \"inet:127.0.0.1:PORT\" or "
+	    "\"inet:[::1]:PORT\"; empty for the kind's own place." },
+	{ "mode", OPTION_STRING, "0660", 0, 0, NULL,
+	    "Mode of the socket, in octal." },
+	{ "group", OPTION_STRING, "", 0, 0, NULL,
+	    "Group of the socket and of a directory made for it; empty for the "
+	    "kind's own." },
+	{ "allow-uid", OPTION_LIST, "", 0, 0, NULL,
+	    "Users, by name or number, that may connect to the unix socket; "
+	    "empty for all that its mode lets in." },
+	{ "allow", OPTION_NETS, "", 0, 0, NULL,
+	    "Networks that may connect over TCP; must be given when it listens "
+	    "beyond loopback." },
+	{ "show-user", OPTION_LIST, "root", 0, 0, NULL,
+	    "Users, by name or number, that are told whose lease it is." },
+	{ "tempfail", OPTION_BOOL, "no", 0, 0, NULL,
+	    "Tell the mail server to try later when relaypass cannot tell." },
+	{ "require-sender", OPTION_CHOICE, "none", 0, 0, "none|user|domain",
+	    "Whether the envelope sender must be the user of the lease, or of "
+	    "the same domain." },
+	{ "default-domain", OPTION_STRING, "", 0, 0, NULL,
+	    "Domain that completes login names without one." },
+	{ "max-connections", OPTION_INT, "4096", 1, 100000, NULL,
+	    "Connections each answering process keeps open; the longest idle "
+	    "one makes room." },
+	{ "request-timeout", OPTION_DURATION, "10s", 100, 3600000, NULL,
+	    "Time from the first byte of a request to its last." },
+	{ "idle-timeout", OPTION_DURATION, "20m", 1000, 86400000, NULL,
+	    "How long a connection may stay open without a request." },
+	OPTION_END
+};
+
+const struct listener_kind *listener_kind_find(const char *name)
+{
+	for (size_t i = 0; listener_kinds[i]; i++)
+		if (strcmp(listener_kinds[i]->name, name) == 0)
+			return listener_kinds[i];
+	return NULL;
+}
+
+static bool parse_mode(const char *text, mode_t *out)
+{
+	char *end;
+	unsigned long mode;
+
+	if (*text < '0' || *text > '7')
+		return false;
+	mode = strtoul(text, &end, 8);
+	*out = (mode_t)mode;
+	return !*end && mode <= MODE_ALL;
+}
+
+/* A name or a number; -1 is no uid. */
+static bool parse_uid(const char *text, uid_t *out)
+{
+	const struct passwd *pw;
+	unsigned long long uid;
+	char *end;
+
+	if (*text >= '0' && *text <= '9') {
+		errno = 0;
+		uid = strtoull(text, &end, 10);
+		*out = (uid_t)uid;
+		return !errno && !*end && uid < UINT32_MAX;
+	}
+	pw = getpwnam(text);
+	if (pw)
+		*out = pw->pw_uid;
+	return pw != NULL;
+}
+
+static int wrong(const struct listener *l, const struct conf_section *conf,
+    struct err *err, const char *option, const char *value, const char *want)
+{
+	return err_set(err, EXIT_USER, "listener %s (line %d): %s: \"%s\": %s",
+	    l->name, conf_line(conf), option, value, want);
+}
+
+static int read_uids(struct listener *l, const struct conf_section *conf,
+    const char *option, uid_t **uids, size_t *count, struct err *err)
+{
+	size_t n = conf_list_size(conf, option);
+
+	*uids = xcalloc(n ? n : 1, sizeof(**uids));
+	for (size_t i = 0; i < n; i++) {
+		const char *text = conf_list_at(conf, option, i);
+		if (!parse_uid(text, &(*uids)[i]))
+			return wrong(l, conf, err, option, text,
+			    "there is no such user; give a name of this host "
+			    "or a number");
+	}
+	*count = n;
+	return 0;
+}
+
+static int read_allow(
+    struct listener *l, const struct conf_section *conf, struct err *err)
+{
+	size_t n = conf_list_size(conf, "allow");
+
+	l->allow = n ? netset_new() : NULL;
+	for (size_t i = 0; i < n; i++) {
+		const char *text = conf_list_at(conf, "allow", i);
+		struct net net;
+		if (!net_parse(text, strlen(text), &net))
+			return wrong(l, conf, err, "allow", text,
+			    "expected a network such as 192.0.2.0/24");
+		netset_add(l->allow, &net, 1);
+	}
+	return 0;
+}
+
+bool listener_is_loopback(const struct addr *a)
+{
+	static const uint8_t six[16] = { [15] = 1 };
+
+	return addr_is_ipv4(a) ? a->bytes[12] == 127
+			       : memcmp(a->bytes, six, sizeof(six)) == 0;
+}
+
+static int read_place(
+    struct listener *l, const struct conf_section *conf, struct err *err)
+{
+	const char *listen = conf_string(conf, "listen");
+	const char *mode = conf_string(conf, "mode");
+	const char *group = conf_string(conf, "group");
+
+	if (!*listen)
+		listen = l->kind->listen;
+	if (!listener_parse_listen(listen, &l->at))
+		return wrong(l, conf, err, "listen", listen,
+		    "expected \"unix:/path\" (107 bytes at most), "
+		    "\"inet:127.0.0.1:PORT\" or \"inet:[::1]:PORT\"");
+	if (!parse_mode(mode, &l->mode))
+		return wrong(l, conf, err, "mode", mode,
+		    "expected an octal mode such as 0660");
+	l->group = *group ? group : l->kind->group;
+	if (!l->at.local && !l->allow && !listener_is_loopback(&l->at.addr))
+		return wrong(l, conf, err, "listen", listen,
+		    "reaches beyond this host; name the clients that may ask "
+		    "in \"allow\"");
+	return 0;
+}
+
+static void read_limits(struct listener *l, const struct conf_section *conf)
+{
+	l->max_connections = (unsigned)conf_number(conf, "max-connections");
+	l->request_timeout = (uint64_t)conf_number(conf, "request-timeout");
+	l->idle_timeout = (uint64_t)conf_number(conf, "idle-timeout");
+	l->view.conf = conf;
+	l->view.mode = MODE_ENFORCE;
+	l->view.defer = conf_number(conf, "tempfail") != 0;
+	l->decide.require_sender =
+	    (enum require_sender)conf_number(conf, "require-sender");
+	l->decide.default_domain = conf_string(conf, "default-domain");
+}
+
+struct listener *listener_new(const struct conf_section *conf, struct err *err)
+{
+	struct listener *l = xcalloc(1, sizeof(*l));
+
+	l->name = conf_name(conf);
+	l->kind = listener_kind_find(conf_kind(conf));
+	must(l->kind != NULL);
+	read_limits(l, conf);
+	if (read_allow(l, conf, err) < 0 || read_place(l, conf, err) < 0 ||
+	    read_uids(l, conf, "allow-uid", &l->uids, &l->uid_count, err) < 0 ||
+	    read_uids(
+		l, conf, "show-user", &l->show_uids, &l->show_count, err) < 0)
+		listener_free(&l);
+	return l;
+}
+
+void listener_free(struct listener **l)
+{
+	if (!*l)
+		return;
+	netset_free(&(*l)->allow);
+	free((*l)->uids);
+	free((*l)->show_uids);
+	free(*l);
+	*l = NULL;
+}

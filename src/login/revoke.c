@@ -1,0 +1,95 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * revoke - leases taken away, and their address or user refused for a while.
+ * Called by the keeper for the control socket. Not here: the refusing
+ * (apply.c).
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/mem.h"
+#include "parts.h"
+
+/* duration_parse() takes no more either. */
+#define REFUSE_MAX_MS (10LL * 366 * 24 * 3600 * 1000)
+
+struct found {
+	const struct addr *addr; /* masked; NULL: any */
+	const char *user;        /* NULL: any */
+	struct lease *rows;
+	size_t count, size;
+};
+
+static int find_lease(void *ctx, const struct lease *row)
+{
+	struct found *f = ctx;
+
+	if (f->addr && !addr_equal(f->addr, &row->addr))
+		return 1;
+	if (f->user && !parts_same_user(
+			   f->user, strlen(f->user), row->user, row->user_len))
+		return 0;
+	if (f->count == f->size) {
+		f->size = f->size ? 2 * f->size : 16;
+		f->rows = xrealloc(f->rows, f->size, sizeof(*f->rows));
+	}
+	f->rows[f->count++] = *row;
+	return 0;
+}
+
+static void refuse(struct apply *a, const struct addr *masked, const char *user,
+    int64_t refuse_for, struct moment now)
+{
+	int64_t ttl = rules_ttl(a->rules), skew = rules_max_skew(a->rules);
+	struct ledger_revocation r = { .time = now.wall };
+
+	if (refuse_for <= 0)
+		refuse_for = ttl;
+	if (refuse_for > REFUSE_MAX_MS)
+		refuse_for = REFUSE_MAX_MS;
+	/* A login's stamp may be max-skew ahead of ours. */
+	if (refuse_for < skew)
+		refuse_for = skew;
+	r.until = now.wall + refuse_for;
+	/* Until no login that it beats can give a lease any more. */
+	r.keep = (struct moment){ r.until + ttl, now.boot + refuse_for + ttl };
+	if (masked)
+		r.addr = *masked;
+	if (user) {
+		r.user_len = (uint8_t)strlen(user);
+		parts_fold(user, r.user_len, r.user);
+	}
+	/* The ledger makes a union of it and what is there for the same key. */
+	ledger_revocation_put(a->ledger, &r);
+}
+
+size_t apply_revoke(struct apply *a, const struct addr *addr, const char *user,
+    int64_t refuse_for, bool now_only, struct moment now)
+{
+	static const struct addr none;
+	struct addr masked;
+	struct found f = { .user = user };
+	size_t ended = 0;
+	uint8_t bits;
+
+	if ((!addr && !user) ||
+	    (user && !parts_user_is_sound(user, strlen(user))))
+		return 0;
+	if (addr) {
+		masked = rules_mask(a->rules, addr, &bits);
+		f.addr = &masked;
+		/* As a key it would mean every address; no lease is there. */
+		if (addr_equal(&masked, &none))
+			return 0;
+	}
+	ledger_each(a->ledger, f.addr, find_lease, &f);
+	for (size_t i = 0; i < f.count; i++) {
+		ended += ledger_alive(&f.rows[i], now);
+		ledger_delete(a->ledger, &f.rows[i]);
+	}
+	free(f.rows);
+	sessions_revoke(a, f.addr, user);
+	if (!now_only)
+		refuse(a, f.addr, user, refuse_for, now);
+	return ended;
+}

@@ -1,0 +1,413 @@
+# SPDX-License-Identifier: ISC
+"""relaypassd's own troubles: processes that die or stop, reloads, a second
+instance, a full disk, a damaged ledger, no descriptors left."""
+
+import contextlib
+import os
+import pathlib
+import shutil
+import signal
+import socket
+import subprocess
+import tempfile
+import time
+from datetime import datetime, timezone
+
+import pytest
+
+import lab
+
+CONFIG = """
+relaypass {{ directory = "{dir}/ledger" run-directory = "{dir}"
+             pattern-directory = "" answerers = 2 child-timeout = "1s"
+             control-group = "{group}" map-size = "1M" }}
+lease     {{ ttl = "{ttl}" {lease} }}
+source   maillog {{ kind = "file" path = {{"{dir}/mail.log"}} }}
+listener ask     {{ kind = "ask" listen = "unix:{dir}/ask"
+                    group = "{group}" }}
+{more}
+"""
+GROUP = "root" if os.geteuid() == 0 else "nogroup"
+
+
+class Site(lab.Relaypassd):
+    """One relaypassd in a directory of its own, with its log."""
+
+    def __init__(self, where, before=()):
+        self.where, self.before, self.number = where, list(before), 0
+        self.settings = {"ttl": "1h", "lease": "", "more": ""}
+        (where / "mail.log").touch()
+        super().__init__(lab.Here(), where, self.text(), where / "ask",
+                         str(where / "relaypass.conf"))
+
+    def text(self, **settings):
+        self.settings.update(settings)
+        return CONFIG.format(dir=self.where, group=GROUP, **self.settings)
+
+    def argv(self):
+        return [*self.before, *super().argv()]
+
+    def login(self, address, user="anna"):
+        self.number += 1
+        stamp = datetime.now(timezone.utc).isoformat(timespec="milliseconds")
+        with open(self.where / "mail.log", "ab", buffering=0) as log:
+            log.write(f"{stamp} mx dovecot: imap-login: Login: user=<{user}>, "
+                      f"method=PLAIN, rip={address}, lip=198.51.100.1, "
+                      f"mpid=0, TLS, session=<s{self.number}>\n".encode())
+
+    def control(self, line):
+        """The reply lines of the keeper; [] when it is away."""
+        text = b""
+        with contextlib.suppress(OSError), \
+                socket.socket(socket.AF_UNIX) as s:
+            s.settimeout(5)
+            s.connect(str(self.where / "control"))
+            s.sendall(line.encode() + b"\n")
+            s.shutdown(socket.SHUT_WR)
+            while part := s.recv(1 << 16):
+                text += part
+        return text.decode().splitlines()
+
+    def children(self):
+        """{"keeper -": pid, "answerer 1": pid, ...}"""
+        rows = [dict(w.split("=", 1) for w in line.split()[2:])
+                for line in self.control("status")
+                if line.startswith("status process ")]
+        return {f"{r['role']} {r['name']}": int(r["pid"]) for r in rows}
+
+    def wait_children(self, but=()):
+        """Until all four are there and answer, none of these among them."""
+        def good():
+            now = self.children()
+            return now if len(now) == 4 and not set(now.values()) & set(but) \
+                else None
+        return lab.wait_for(good, f"four processes, none of {but}")
+
+    def errors(self):
+        return self.log.read_text(encoding="utf-8", errors="replace")
+
+    def wait_error(self, text):
+        try:
+            lab.wait_for(lambda: text in self.errors(), text)
+        except AssertionError as err:
+            raise AssertionError(f"{err}\n{self.errors()}") from err
+
+
+@pytest.fixture(name="place")
+def make_place():
+    """The keeper's account must get into it, so not below pytest's."""
+    where = pathlib.Path(tempfile.mkdtemp(prefix="relaypass-e2e-"))
+    where.chmod(0o755)
+    yield where
+    shutil.rmtree(where)
+
+
+@pytest.fixture(name="site")
+def make_site(place):
+    daemon = Site(place)
+    daemon.start()
+    yield daemon
+    daemon.stop()
+
+
+ROLES = ["keeper -", "answerer 1", "reader maillog"]
+
+
+@pytest.mark.parametrize("role", ROLES)
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGSEGV,
+                                    signal.SIGSTOP])
+def test_daemon_replaces_a_child_that_ends_or_stops(site, role, number):
+    before = site.wait_children()
+    site.login("203.0.113.1")
+    site.wait_leased("203.0.113.1")
+    os.kill(before[role], number)
+    site.login("203.0.113.2")
+    after = site.wait_children(but=[before[role]])
+    site.wait_leased("203.0.113.2")
+    assert site.check("203.0.113.1").startswith("allow ")
+    # One that must go takes no other along but those that live on it.
+    for name, pid in before.items():
+        if name != role and not (role == "keeper -" and "reader" in name):
+            assert after[name] == pid, name
+
+
+def test_daemon_takes_no_login_twice_when_its_reader_dies(site):
+    total = 300
+    for i in range(total):
+        if i % 60 == 30:
+            # The one that `status` names may be gone already.
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(site.wait_children()["reader maillog"],
+                        signal.SIGKILL)
+        site.login(f"203.0.113.{i % 20 + 1}")
+
+    def counted():
+        rows = [dict(w.split("=", 1) for w in line.split()[1:])
+                for line in site.control("list")[:-1]]
+        return sum(int(r["sessions"]) for r in rows)
+
+    lab.wait_for(lambda: counted() >= total, "all logins")
+    status = [line for line in site.control("status") if " logins " in line]
+    told = dict(w.split("=", 1) for w in status[0].split()[2:])
+    assert counted() == total
+    assert int(told["granted"]) + int(told["renewed"]) == total
+
+
+def test_daemon_reloads_under_questions(site):
+    site.login("203.0.113.1")
+    site.wait_leased("203.0.113.1")
+    before = site.wait_children()
+    with socket.socket(socket.AF_UNIX) as s:
+        s.settimeout(5)
+        s.connect(str(site.where / "ask"))
+        lines = s.makefile("rb")
+
+        def still_answers():
+            s.sendall(b"check 203.0.113.1\n")
+            assert lines.readline().startswith(b"allow ")
+
+        # Another lease rule: the same connection goes on.
+        site.write(site.text(lease='never = {"203.0.113.9"}'))
+        site.process.signal(signal.SIGHUP)
+        while "answerers=kept" not in site.errors():
+            still_answers()
+        after = site.wait_children(but=[before["keeper -"]])
+        still_answers()
+        assert after["answerer 1"] == before["answerer 1"]
+        site.login("203.0.113.9")
+        site.login("203.0.113.2")
+        site.wait_leased("203.0.113.2")
+        assert site.check("203.0.113.9") == "none"
+
+        # Bad ones: nothing happens at all.
+        for bad in ('users = "', 'no-such-option = "1"', 'ttl = "-3"'):
+            told = site.errors().count("kept=old")
+            site.write(site.text(lease=bad))
+            site.process.signal(signal.SIGHUP)
+            while site.errors().count("kept=old") == told:
+                still_answers()
+        more = 'listener x { kind = "ask" listen = "unix:/no/such/dir/x" }'
+        told = site.errors().count("kept=old")
+        site.write(site.text(lease="", more=more))
+        site.process.signal(signal.SIGHUP)
+        while site.errors().count("kept=old") == told:
+            still_answers()
+        assert site.wait_children() == after
+        still_answers()
+
+
+def test_daemon_reload_moves_listeners(site):
+    site.login("203.0.113.1")
+    site.wait_leased("203.0.113.1")
+    second = f'listener two {{ kind = "ask" group = "{GROUP}" ' \
+             f'listen = "unix:{site.where}/two" }}'
+    first = (site.where / "ask").stat().st_ino
+    for more in (second, "", second):
+        told = site.errors().count("answerers=restarted")
+        site.write(site.text(more=more))
+        site.process.signal(signal.SIGHUP)
+        lab.wait_for(lambda n=told: site.errors().count(
+            "answerers=restarted") > n, "the reload")
+        site.wait_leased("203.0.113.1")
+        path = site.where / "two"
+        if more:
+            lab.wait_for(lambda p=path: lab.ask(p, "203.0.113.1").startswith(
+                "allow "), "the second socket answers")
+        else:
+            assert not path.exists()
+        assert (site.where / "ask").stat().st_ino == first
+
+
+def test_daemon_second_instance_says_so(site):
+    pid = site.process.pid
+    for _ in range(2):
+        done = subprocess.run(site.argv(), check=False, timeout=20,
+                              stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                              encoding="utf-8")
+        assert done.returncode == 111
+        assert f"another relaypassd (pid {pid}) runs" in done.stdout
+    assert site.check("192.0.2.254") == "none"
+    assert (site.where / "relaypassd.pid").read_text() == f"{pid}\n"
+
+
+def test_daemon_starts_over_what_a_killed_one_left(place):
+    daemon = Site(place)
+    daemon.start()
+    daemon.login("203.0.113.1")
+    daemon.wait_leased("203.0.113.1")
+    pids = daemon.everybody()
+    daemon.process.signal(signal.SIGKILL)
+    daemon.process.wait()
+    lab.wait_for(lambda: not any(lab.is_running(p) for p in pids),
+                 "its children end by themselves")
+    assert (place / "ask").exists()
+    daemon.start()
+    daemon.wait_leased("203.0.113.1")
+    daemon.stop()
+    assert not (place / "ask").exists()
+    assert not (place / "control").exists()
+    assert (place / "relaypassd.pid").read_text() == ""
+
+
+def test_daemon_sets_a_damaged_ledger_aside(site):
+    site.login("203.0.113.1")
+    site.wait_leased("203.0.113.1")
+    before = site.wait_children()
+    with open(site.where / "ledger" / "data.mdb", "r+b") as data:
+        data.write(b"garbage!" * 4096)
+    os.kill(before["keeper -"], signal.SIGKILL)
+    site.wait_error("ledger.aside")
+    site.wait_children(but=[before["keeper -"]])
+    # Nothing comes out of garbage; the log is read again, and it goes on.
+    site.login("203.0.113.2")
+    site.wait_leased("203.0.113.2")
+    site.wait_leased("203.0.113.1")
+    assert site.check("203.0.113.77") == "none"
+    assert len(list((site.where / "ledger").glob("ledger.aside-*"))) == 1
+
+
+def test_daemon_survives_garbage_under_its_feet(site):
+    site.login("203.0.113.1")
+    site.wait_leased("203.0.113.1")
+    site.wait_children()
+    # The keeper runs on with an idle log: an answerer may be first to see it.
+    with open(site.where / "ledger" / "data.mdb", "r+b") as data:
+        data.seek(8192)
+        data.write(b"\xff" * (os.fstat(data.fileno()).st_size - 8192))
+
+    def renewed():
+        assert not site.check("203.0.113.77").startswith("allow")
+        site.login("203.0.113.2")
+        return site.check("203.0.113.2").startswith("allow ")
+
+    lab.wait_for(renewed, "it finds a way out")
+    site.wait_children()
+
+
+@pytest.mark.namespaces
+def test_daemon_lives_through_a_full_disk(place):
+    ledger = place / "ledger"
+    ledger.mkdir()
+    daemon = Site(place, before=[
+        "unshare", "--mount", "--propagation", "private", "sh", "-ec",
+        'mount -t tmpfs -o size=1m,mode=700 tmpfs "$0"; '
+        'chown relaypass:relaypass "$0"; exec "$@"', str(ledger)])
+    daemon.start()
+    inside = pathlib.Path(f"/proc/{daemon.process.pid}/root{ledger}")
+    daemon.login("203.0.113.1")
+    daemon.wait_leased("203.0.113.1")
+    before = daemon.wait_children()
+    fill = inside / "fill"
+    with contextlib.suppress(OSError), open(fill, "wb", buffering=0) as file:
+        while file.write(b"x" * 4096):
+            pass
+    count = 600
+    for i in range(count):
+        daemon.login(f"203.0.113.{i % 250 + 1}", f"u{i}@example.org")
+    daemon.wait_error("no space for the ledger")
+    daemon.wait_error(str(ledger))
+    assert daemon.check("203.0.113.1").startswith("allow ")
+    assert any("not stored" in line
+               for line in daemon.control("grant address=203.0.113.251"))
+    fill.unlink()
+
+    def all_there():
+        rows = daemon.control("list")
+        return rows and rows[-1] == f"ok count={count + 1}"
+
+    lab.wait_for(all_there, "no login is lost")
+    assert daemon.children() == before
+    daemon.stop()
+
+
+@pytest.mark.skipif(not shutil.which("prlimit"), reason="needs prlimit")
+def test_daemon_survives_without_descriptors(place):
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    daemon = Site(place, before=["prlimit", "--nofile=64"])
+    daemon.write(daemon.text(
+        more='listener policy { kind = "postfix-policy" '
+             f'listen = "inet:127.0.0.1:{port}" }}'))
+    daemon.start()
+    daemon.login("203.0.113.1")
+    daemon.wait_leased("203.0.113.1")
+    before = daemon.wait_children()
+
+    def policy(sock):
+        sock.sendall(b"request=smtpd_access_policy\nprotocol_state=RCPT\n"
+                     b"client_address=203.0.113.1\n\n")
+        return sock.recv(100)
+
+    with contextlib.ExitStack() as stack:
+        for _ in range(300):
+            sock = stack.enter_context(socket.socket())
+            sock.settimeout(5)
+            sock.connect(("127.0.0.1", port))
+        # The longest idle ones had to go; new ones are answered.
+        assert policy(sock) == b"action=OK\n\n"
+        with socket.create_connection(("127.0.0.1", port), 5) as new:
+            assert policy(new) == b"action=OK\n\n"
+        clients = [socket.socket(socket.AF_UNIX) for _ in range(80)]
+        for client in clients:
+            stack.enter_context(client)
+            with contextlib.suppress(OSError):
+                client.settimeout(1)
+                client.connect(str(place / "control"))
+        used = busy(before.values())
+        time.sleep(0.5)
+        assert busy(before.values()) - used < 0.25, "it spins"
+    assert daemon.check("203.0.113.1").startswith("allow ")
+    assert daemon.wait_children() == before
+    daemon.stop()
+
+
+def busy(pids):
+    """Seconds of processor time."""
+    total = 0
+    for pid in pids:
+        text = pathlib.Path(f"/proc/{pid}/stat").read_text(encoding="latin-1")
+        total += sum(map(int, text.rpartition(")")[2].split()[11:13]))
+    return total / os.sysconf("SC_CLK_TCK")
+
+
+def test_daemon_control_socket_serves_pipelines_and_slow_readers(site):
+    site.login("203.0.113.1")
+    site.wait_leased("203.0.113.1")
+    lines = site.control("list\nstatus\nmode\nbogus\nlist")
+    assert [line for line in lines if line.startswith(("ok", "error"))] == [
+        "ok count=1", "ok mode=enforce",
+        "ok mode=enforce config=enforce set=none",
+        "error the verb is not known", "ok count=1"]
+    # Too long a line, and one who never reads what it watches.
+    with socket.socket(socket.AF_UNIX) as s:
+        s.settimeout(5)
+        s.connect(str(site.where / "control"))
+        s.sendall(b"x" * 5000)
+        with contextlib.suppress(ConnectionResetError):
+            assert s.recv(10) == b""
+    with socket.socket(socket.AF_UNIX) as s:
+        s.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 2048)
+        s.connect(str(site.where / "control"))
+        s.sendall(b"watch\n")
+        for _ in range(40):
+            site.control("\n".join(["grant address=203.0.113.5"] * 150))
+        s.settimeout(5)
+        assert site.control("mode")
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs root (/proc/PID/fd)")
+def test_daemon_children_hold_nothing_that_is_not_theirs(site):
+    sockets = {}
+    for name, pid in site.wait_children().items():
+        fds = pathlib.Path(f"/proc/{pid}/fd")
+        sockets[name] = {os.readlink(f) for f in fds.iterdir()}
+        names = " ".join(sockets[name])
+        assert "signalfd" not in names and "relaypassd.pid" not in names
+        assert "memfd" not in names
+        assert ("ledger" in names) == ("reader" not in name)
+        assert ("inotify" in names) == ("reader" in name)
+    keeper = {s for s in sockets["keeper -"] if s.startswith("socket:")}
+    for name, links in sockets.items():
+        if name != "keeper -":
+            assert not keeper & links, name

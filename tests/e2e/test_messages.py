@@ -1,0 +1,316 @@
+# SPDX-License-Identifier: ISC
+"""What relaypassd says when something is wrong: one clear message with the
+file, line or path, what to do, and the right exit code. Nothing is lost."""
+
+import socket
+import time
+
+import pytest
+
+import lab
+
+pytestmark = pytest.mark.namespaces
+
+CONFIG = "/etc/relaypass/relaypass.conf"
+LOG = "/var/log/mail.log"
+GOOD = """
+relaypass { pattern-directory = "" answerers = 1 }
+source maillog { kind = "file" path = "/var/log/mail.log" }
+listener ask { kind = "ask" listen = "unix:/run/relaypass/ask" }
+"""
+
+
+@pytest.fixture(scope="module")
+def machine(host):
+    host.install()
+    host.install_users()
+    host.write(LOG, "")
+    return host
+
+
+@pytest.fixture
+def clean(machine):
+    machine.run("rm", "-rf", "/run/relaypass", "/var/lib/relaypass", CONFIG)
+    machine.write(LOG, "", 0o640)
+    return machine
+
+
+def start(host, text=None, user=None):
+    """Runs relaypassd until it ends by itself."""
+    if text is not None:
+        host.write(CONFIG, text)
+    change = ["setpriv", "--reuid", user, "--regid", "nogroup",
+              "--clear-groups"] if user else []
+    return host.run(*change, "/usr/local/sbin/relaypassd-testclock", "-f",
+                    "-c", CONFIG, check=False)
+
+
+def assert_refused(done, code, *texts):
+    assert done.returncode == code, done.stdout
+    lines = {line for line in done.stdout.splitlines()
+             if all(text in line for text in texts)}
+    assert len(lines) == 1, done.stdout
+
+
+def login_line(address, number=0):
+    return (f"{time.strftime('%b %e %H:%M:%S')} mx dovecot: imap-login: Login:"
+            f" user=<u{number}>, method=PLAIN, rip={address}, "
+            f"lip=203.0.113.1, mpid=0, session=<s{number}>\n")
+
+
+def append(host, text):
+    with open(host.path(LOG), "a", encoding="ascii") as file:
+        file.write(text)
+
+
+@pytest.mark.parametrize("text, expected", [
+    ('lease { ttl = "soon" }', [":1:", "ttl", "'soon'", "30m"]),
+    ('\nlease {\n tl = "30m"\n}', [":3:", "'tl'", "ttl"]),
+    ('lease { ttl = "30m"\n', [":2:", "end of the file"]),
+    ('listener x { kind = "nope" listen = "unix:/run/x" }',
+     [":1:", "'nope'", "postfix-policy"]),
+    ('\n\nsources x { kind = "file" }', [":3:", "sources"]),
+    ('lease { never = {"192.0.2.300"} }', [":1:", "never", "192.0.2.300"])])
+def test_a_bad_configuration_is_told_with_its_place(clean, text, expected):
+    assert_refused(start(clean, text), 100, *expected)
+    done = clean.run("/usr/local/sbin/relaypassd-testclock", "-t", "-c",
+                     CONFIG, check=False)
+    assert_refused(done, 100, *expected)
+
+
+def test_a_listener_that_is_open_to_the_world_is_refused(clean):
+    text = GOOD.replace("unix:/run/relaypass/ask", "inet:0.0.0.0:10033")
+    assert_refused(start(clean, text), 100, "0.0.0.0:10033", "allow")
+
+
+def test_checking_finds_what_a_start_would_refuse(clean):
+    clean.write(CONFIG, GOOD.replace("unix:/run/relaypass/ask",
+                                     "inet:0.0.0.0:10033"))
+    done = clean.run("/usr/local/sbin/relaypassd-testclock", "-t", "-c",
+                     CONFIG, check=False)
+    assert_refused(done, 100, "0.0.0.0:10033", "allow")
+
+
+def test_a_missing_configuration_is_told(clean):
+    assert_refused(start(clean), 100, CONFIG, "No such file")
+
+
+def test_a_taken_port_is_told(clean):
+    taker = clean.start(
+        [lab.PYTHON, "-c", "import socket; s = socket.socket(); "
+         "s.bind(('127.0.0.1', 10099)); s.listen(); s.accept()"],
+        clean.directory / "taker.log")
+    try:
+        lab.wait_for(lambda: clean.listens(10099), "the port is taken")
+        done = start(clean, GOOD.replace("unix:/run/relaypass/ask",
+                                         "inet:127.0.0.1:10099"))
+        assert_refused(done, 111, "listener ask", "127.0.0.1:10099", "taken")
+    finally:
+        taker.kill_all()
+
+
+def test_a_stale_socket_is_replaced(clean, relaypassd):
+    path = clean.path("/run/relaypass/ask")
+    path.parent.mkdir()
+    with socket.socket(socket.AF_UNIX) as stale:
+        stale.bind(str(path))
+    daemon = relaypassd(clean, GOOD)
+    assert daemon.check("192.0.2.1") == "none"
+
+
+def test_a_file_in_the_place_of_a_socket_is_kept(clean):
+    clean.write("/run/relaypass/ask", "precious")
+    assert_refused(start(clean, GOOD), 100, "/run/relaypass/ask",
+                   "no socket")
+    assert clean.path("/run/relaypass/ask").read_text(
+        encoding="ascii") == "precious"
+
+
+def test_a_second_instance_is_refused_and_the_first_goes_on(
+        clean, relaypassd):
+    daemon = relaypassd(clean, GOOD)
+    assert_refused(start(clean), 111, "another relaypassd",
+                   f"pid {inner_pid(clean)}", "/run/relaypass")
+    # The same sockets from another run directory.
+    other = GOOD.replace("relaypass {", 'relaypass { run-directory = "/run/b"'
+                         ' directory = "/var/lib/b"', 1)
+    assert_refused(start(clean, other), 111, "/run/relaypass/ask",
+                   "another instance")
+    assert daemon.check("192.0.2.1") == "none"
+
+
+def inner_pid(host):
+    return host.path("/run/relaypass/relaypassd.pid").read_text(
+        encoding="ascii").strip()
+
+
+def test_root_without_the_accounts_is_told_how_to_make_them(clean):
+    text = clean.path("/etc/passwd").read_text(encoding="utf-8")
+    clean.write("/etc/passwd", "".join(
+        line for line in text.splitlines(True) if "relaypass" not in line))
+    try:
+        assert_refused(start(clean, GOOD), 100, "user relaypass",
+                       "adduser --system")
+    finally:
+        clean.write("/etc/passwd", text)
+
+
+def test_no_permission_is_told_with_the_path(clean):
+    """As an ordinary user, step by step to what is missing next."""
+    for path in ("/run/relaypass", "/var/lib/relaypass"):
+        assert_refused(start(clean, GOOD, "nobody"), 100, path,
+                       "Permission denied")
+        clean.run("install", "-d", "-m", "0700", "-o", "nobody", path)
+    clean.path(CONFIG).chmod(0o600)
+    assert_refused(start(clean, user="nobody"), 100, CONFIG,
+                   "Permission denied")
+    low = GOOD.replace("unix:/run/relaypass/ask", "inet:127.0.0.1:33")
+    assert_refused(start(clean, low, "nobody"), 100, "127.0.0.1:33",
+                   "below 1024")
+    clean.path("/var/lib/relaypass").chmod(0o755)
+    assert_refused(start(clean, GOOD, "nobody"), 100, "/var/lib/relaypass",
+                   "0755", "chmod")
+
+
+def wait_said(daemon, *texts):
+    return lab.wait_for(
+        lambda: [line for line in daemon.process.output().splitlines()
+                 if all(text in line for text in texts)],
+        f"a line with {texts}; said so far:\n{daemon.process.output()}")
+
+
+@pytest.mark.parametrize("prepare, said", [
+    (["chmod", "0666"], "everybody may write"),
+    (["rm"], "missing"),
+    (["ln", "-sf", "/etc"], "regular")])
+def test_a_log_that_may_not_be_read_is_told_and_read_later(
+        clean, relaypassd, prepare, said):
+    clean.run(*prepare, LOG)
+    daemon = relaypassd(clean, GOOD)
+    wait_said(daemon, "source", LOG, said)
+    # Nothing is lost: what was written meanwhile is read when that is mended.
+    clean.run("rm", "-f", LOG)
+    clean.write(LOG, login_line("203.0.113.7"), 0o640)
+    daemon.wait_leased("203.0.113.7")
+
+
+def test_a_symlink_that_another_user_made_is_not_followed(clean, relaypassd):
+    """Only root and the owner of the log may say where it is."""
+    clean.write("/etc/secret.log", login_line("203.0.113.7"), 0o600)
+    clean.run("install", "-d", "-m", "1777", "/var/log/open")
+    clean.run("rm", "-f", "/var/log/open/mail.log")
+    clean.run("setpriv", "--reuid", "nobody", "--clear-groups", "--regid",
+              "nogroup", "ln", "-s", "/etc/secret.log",
+              "/var/log/open/mail.log")
+    daemon = relaypassd(clean, GOOD.replace(LOG, "/var/log/open/mail.log"))
+    wait_said(daemon, "source.error", "/var/log/open/mail.log")
+    assert daemon.check("203.0.113.7") == "none"
+
+
+def test_an_ordinary_user_without_the_right_to_read_the_log_is_told(
+        clean, tmp_path):
+    for path in ("/run/relaypass", "/var/lib/relaypass"):
+        clean.run("install", "-d", "-m", "0700", "-o", "nobody", path)
+    clean.write(CONFIG, GOOD)
+    process = clean.start(
+        ["setpriv", "--reuid", "nobody", "--regid", "nogroup",
+         "--clear-groups", "/usr/local/sbin/relaypassd-testclock", "-f", "-c",
+         CONFIG], tmp_path / "user.log")
+    try:
+        lab.wait_for(lambda: "Permission denied" in process.output(),
+                     "it says that it may not")
+        line = [one for one in process.output().splitlines()
+                if "Permission denied" in one][0]
+        assert LOG in line
+    finally:
+        process.signal(15)
+        assert process.wait() == 0
+
+
+def leased(daemon, addresses):
+    return sum(daemon.check(address).startswith("allow ")
+               for address in addresses)
+
+
+def test_a_full_disk_is_told_and_nothing_is_lost(clean, relaypassd):
+    """Leases that exist go on; what cannot be stored is read again."""
+    clean.path("/var/lib/relaypass").mkdir()
+    clean.run("mount", "-t", "tmpfs", "-o", "size=1m,mode=0700", "tmpfs",
+              "/var/lib/relaypass")
+    clean.run("chown", "relaypass:", "/var/lib/relaypass")
+    try:
+        daemon = lab.Relaypassd(clean, clean.directory, GOOD)
+        daemon.start()
+        try:
+            append(clean, login_line("203.0.113.7"))
+            daemon.wait_leased("203.0.113.7")
+            clean.run("sh", "-c", "dd if=/dev/zero of=/var/lib/relaypass/junk "
+                      "2>/dev/null || :")
+            addresses = [f"203.0.{113 + n // 250}.{n % 250 + 1}"
+                         for n in range(3000)]
+            append(clean, "".join(login_line(address, n)
+                                  for n, address in enumerate(addresses)))
+            wait_said(daemon, "ledger.error", "/var/lib/relaypass")
+            assert daemon.check("203.0.113.7").startswith("allow ")
+            clean.run("rm", "/var/lib/relaypass/junk")
+            sample = addresses[:5] + addresses[-5:] + addresses[1500:1505]
+            lab.wait_for(lambda: leased(daemon, sample) == len(sample),
+                         "all logins are leases once there is room", 40)
+            assert leased(daemon, addresses) == len(addresses)
+        finally:
+            daemon.stop()
+    finally:
+        clean.run("umount", "/var/lib/relaypass")
+
+
+def test_a_disk_that_is_full_at_the_start_is_told(clean):
+    clean.path("/var/lib/relaypass").mkdir()
+    clean.run("mount", "-t", "tmpfs", "-o", "size=64k,mode=0700", "tmpfs",
+              "/var/lib/relaypass")
+    try:
+        clean.run("chown", "relaypass:", "/var/lib/relaypass")
+        clean.run("sh", "-c", "dd if=/dev/zero of=/var/lib/relaypass/junk "
+                  "2>/dev/null || :")
+        assert_refused(start(clean, GOOD), 111, "ledger.error",
+                       "/var/lib/relaypass", "No space left")
+    finally:
+        clean.run("umount", "/var/lib/relaypass")
+
+
+def test_reload_keeps_the_old_configuration_when_the_new_is_bad(
+        clean, relaypassd):
+    daemon = relaypassd(clean, GOOD)
+    clean.write(CONFIG, GOOD + "\nlease { ttl = \"never\" }\n")
+    done = clean.run("relaypass", "-c", CONFIG, "reload", check=False)
+    assert done.returncode == 100
+    assert "ttl" in done.stdout and "'never'" in done.stdout
+    # And when somebody sends the signal without asking first.
+    daemon.process.signal(1)
+    wait_said(daemon, "reload", "ttl")
+    assert daemon.check("192.0.2.1") == "none"
+    clean.write(CONFIG, GOOD + "\nlease { ttl = \"10m\" }\n")
+    clean.run("relaypass", "-c", CONFIG, "reload")
+    wait_said(daemon, "reload config=", "answerers=")
+    append(clean, login_line("203.0.113.9"))
+    daemon.wait_leased("203.0.113.9")
+    seconds = int(daemon.check("203.0.113.9").split("ttl=")[1].split()[0])
+    assert seconds <= 600
+
+
+def test_in_the_background_the_caller_learns_how_the_start_went(clean):
+    clean.write(CONFIG, GOOD.replace("unix:/run/relaypass/ask",
+                                     "inet:127.0.0.1:10098"))
+    log = clean.directory / "background.log"
+    daemon = ["/usr/local/sbin/relaypassd-testclock", "-c", CONFIG]
+    first = clean.start(daemon, log)
+    assert first.wait() == 0, first.output()
+    # It answers as soon as its starter has ended.
+    assert clean.listens(10098)
+    pid = inner_pid(clean)
+    second = clean.start(daemon, log)
+    assert second.wait() == 111, second.output()
+    assert "did not start" in second.output()
+    clean.run("kill", pid)
+    lab.wait_for(lambda: clean.run("kill", "-0", pid, check=False).returncode,
+                 "it has stopped")
+    assert not clean.listens(10098)

@@ -1,0 +1,489 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * test_matcher - lines to logins: what is carried over, what joins, and that
+ * nothing a matcher remembers changes what a line means.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/line.h"
+#include "base/mem.h"
+#include "pattern/file.h"
+#include "pattern/pattern.h"
+
+static const int64_t test_now = 1795198200000; /* 2026-11-20T18:10:00Z */
+static const int64_t test_skew = 300000;
+
+struct world {
+	struct patterns *patterns;
+	struct matcher *matcher;
+	struct login login;
+};
+
+static struct patterns *open_with(const char *servers, const char *dir)
+{
+	struct patterns_options o = { .servers = servers, .dir = dir };
+	struct err err = { 0 };
+	struct patterns *p = patterns_open(&o, &err);
+
+	if (!p)
+		fail_msg("%s", err.text);
+	return p;
+}
+
+static int set_up(void **state)
+{
+	struct world *w = xcalloc(1, sizeof(*w));
+
+	setenv("TZ", "UTC", 1);
+	w->patterns = open_with(NULL, TEST_DATA "/patterns");
+	w->matcher = matcher_new(w->patterns);
+	*state = w;
+	return 0;
+}
+
+static int tear_down(void **state)
+{
+	struct world *w = *state;
+
+	matcher_free(&w->matcher);
+	patterns_close(&w->patterns);
+	free(w);
+	return 0;
+}
+
+static enum login_kind take_bytes(struct world *w, const char *line, size_t len)
+{
+	/* Memory of its own size, so that a sanitizer sees every step aside. */
+	AUTO_FREE char *copy = xmalloc(len);
+
+	memcpy(copy, line, len);
+	memset(&w->login, 0xa5, sizeof(w->login));
+	return matcher_line(
+	    w->matcher, copy, len, test_now, test_skew, &w->login);
+}
+
+static enum login_kind take(struct world *w, const char *line)
+{
+	return take_bytes(w, line, strlen(line));
+}
+
+static void assert_addr(const struct world *w, const char *want)
+{
+	char text[ADDR_TEXT_SIZE];
+
+	addr_print(&w->login.addr, text);
+	assert_string_equal(text, want);
+}
+
+#define HEAD  "Nov 20 18:05:01 mx1 "
+#define LOGIN HEAD "dovecot: imap-login: Login: user=<bob>, method=PLAIN, "
+#define FROM  "rip=192.0.2.1, lip=198.51.100.1, mpid=7, TLS, session=<abc>"
+
+static void test_matcher_fills_the_whole_login(void **state)
+{
+	struct world *w = *state;
+	struct login want = { .kind = LOGIN_IN,
+		.tls = 1,
+		.user_len = 3,
+		.session_len = 3,
+		.mpid = 7,
+		.time = 1795197901000,
+		.server = "dovecot",
+		.user = "bob",
+		.session = "abc" };
+
+	assert_int_equal(take(w, LOGIN FROM), LOGIN_IN);
+	addr_parse("192.0.2.1", 9, &want.addr);
+	/* Every byte, also those behind the texts. */
+	assert_memory_equal(&w->login, &want, sizeof(want));
+}
+
+static void test_matcher_drops_one_cr_and_refuses_control_bytes(void **state)
+{
+	static const char line[] = LOGIN FROM;
+	struct world *w = *state;
+	char copy[300];
+	size_t len = sizeof(line) - 1;
+
+	assert_int_equal(take(w, LOGIN FROM "\r"), LOGIN_IN);
+	assert_int_equal(take(w, LOGIN FROM "\r\r"), LOGIN_NOTHING);
+	assert_int_equal(take(w, LOGIN FROM "\n"), LOGIN_NOTHING);
+	/* Each control byte at each place of the line. */
+	for (int c = 0; c < 256; c++) {
+		if (c >= ' ' && c != 0x7f)
+			continue;
+		for (size_t at = 0; at < len; at++) {
+			memcpy(copy, line, len);
+			copy[at] = (char)c;
+			assert_int_equal(
+			    take_bytes(w, copy, len), LOGIN_NOTHING);
+		}
+	}
+	/* In the user, where any byte but < and > would do. */
+	assert_int_equal(take(w, HEAD "imapd: LOGIN, user=a\tb, "
+				      "ip=[192.0.2.1], port=[1]"),
+	    LOGIN_NOTHING);
+	assert_int_equal(take(w, HEAD "imapd: LOGIN, user=a\xc2\x9b"
+				      "b, ip=[192.0.2.1], port=[1]"),
+	    LOGIN_NOTHING);
+	assert_int_equal(take(w, HEAD "imapd: LOGIN, user=a\xc2\xa0"
+				      "b, ip=[192.0.2.1], port=[1]"),
+	    LOGIN_IN);
+	assert_int_equal(take(w, HEAD "imapd: LOGIN, user=a\xe4"
+				      "b, ip=[192.0.2.1], port=[1]"),
+	    LOGIN_IN);
+}
+
+static void test_matcher_limits_user_session_and_line(void **state)
+{
+	struct world *w = *state;
+	char line[LINE_MAX_BYTES + 300];
+
+	for (int n = 250; n < 262; n++) {
+		snprintf(line, sizeof(line),
+		    HEAD "imapd: LOGIN, user=%0*d, ip=[192.0.2.1]", n, 0);
+		assert_int_equal(take(w, line),
+		    n <= LOGIN_USER_MAX ? LOGIN_IN : LOGIN_NOTHING);
+	}
+	for (int n = 90; n < 100; n++) {
+		snprintf(line, sizeof(line),
+		    LOGIN "rip=192.0.2.1, "
+			  "lip=198.51.100.1, session=<%0*d>",
+		    n, 0);
+		assert_int_equal(take(w, line), LOGIN_IN);
+		assert_int_equal(
+		    w->login.session_len, n <= LOGIN_SESSION_MAX ? n : 0);
+	}
+	snprintf(line, sizeof(line),
+	    HEAD "imapd: LOGIN, user=bob%0*d, "
+		 "ip=[192.0.2.1]",
+	    LINE_MAX_BYTES, 0);
+	assert_int_equal(take(w, line), LOGIN_NOTHING);
+	assert_int_equal(take_bytes(w, line, 0), LOGIN_NOTHING);
+}
+
+static void test_matcher_joins_sessions_by_what_the_file_says(void **state)
+{
+	struct world *w = *state;
+
+	assert_int_equal(take(w, HEAD "imapd: LOGIN, user=bob, "
+				      "ip=[::ffff:192.0.2.7], port=[51]"),
+	    LOGIN_IN);
+	assert_string_equal(w->login.session, "imapd/192.0.2.7/51");
+	assert_int_equal(take(w, HEAD "imapd: LOGOUT, user=bob, "
+				      "ip=[192.0.2.7], port=[51], time=3"),
+	    LOGIN_OUT);
+	assert_string_equal(w->login.session, "imapd/192.0.2.7/51");
+	assert_addr(w, "192.0.2.7");
+	assert_int_equal(take(w, HEAD "dovecot: imap(bob)<7><abc>: "
+				      "Disconnected: Logged out in=1 out=2"),
+	    LOGIN_OUT);
+	assert_string_equal(w->login.session, "abc");
+	assert_string_equal(w->login.user, "bob");
+	assert_int_equal(take(w, HEAD "dovecot: master: Dovecot v2.3.19.1 "
+				      "(9b53102964) starting up for imap"),
+	    LOGIN_RESTART);
+	assert_string_equal(w->login.server, "dovecot");
+}
+
+static void test_matcher_joins_two_lines_once_and_soon(void **state)
+{
+	struct world *w = *state;
+
+#define AT(time, host, pid) "Nov 20 " time " " host " popa3d[" pid "]: "
+	assert_int_equal(
+	    take(w, AT("18:05:00", "mx1", "7") "Session from 192.0.2.1"),
+	    LOGIN_NOTHING);
+	/* another host, another pid, another program */
+	assert_int_equal(
+	    take(w, AT("18:05:01", "mx2", "7") "Authentication passed for bob"),
+	    LOGIN_NOTHING);
+	assert_int_equal(
+	    take(w, AT("18:05:01", "mx1", "8") "Authentication passed for bob"),
+	    LOGIN_NOTHING);
+	assert_int_equal(take(w, "Nov 20 18:05:01 mx1 sshd[7]: Session from "
+				 "203.0.113.66"),
+	    LOGIN_NOTHING);
+	assert_int_equal(
+	    take(w, AT("18:05:01", "mx1", "7") "Authentication passed for bob"),
+	    LOGIN_IN);
+	assert_addr(w, "192.0.2.1");
+	assert_int_equal(
+	    take(w, AT("18:05:02", "mx1", "7") "Authentication passed for bob"),
+	    LOGIN_NOTHING);
+	/* 60 s, not 61; and not from the future */
+	take(w, AT("18:05:00", "mx1", "7") "Session from 192.0.2.2");
+	assert_int_equal(
+	    take(w, AT("18:06:00", "mx1", "7") "Authentication passed for bob"),
+	    LOGIN_IN);
+	take(w, AT("18:05:00", "mx1", "7") "Session from 192.0.2.3");
+	assert_int_equal(
+	    take(w, AT("18:06:01", "mx1", "7") "Authentication passed for bob"),
+	    LOGIN_NOTHING);
+	take(w, AT("18:05:10", "mx1", "7") "Session from 192.0.2.4");
+	assert_int_equal(
+	    take(w, AT("18:05:09", "mx1", "7") "Authentication passed for bob"),
+	    LOGIN_NOTHING);
+	/* the newest counts; a name, a failure or an end forget */
+	take(w, AT("18:05:00", "mx1", "7") "Session from 192.0.2.5");
+	take(w, AT("18:05:01", "mx1", "7") "Session from 192.0.2.6");
+	assert_int_equal(
+	    take(w, AT("18:05:02", "mx1", "7") "Authentication passed for bob"),
+	    LOGIN_IN);
+	assert_addr(w, "192.0.2.6");
+	take(w, AT("18:05:00", "mx1", "7") "Session from 192.0.2.7");
+	take(w, AT("18:05:01", "mx1", "7") "Session from evil.example");
+	assert_int_equal(
+	    take(w, AT("18:05:02", "mx1", "7") "Authentication passed for bob"),
+	    LOGIN_NOTHING);
+	take(w, AT("18:05:00", "mx1", "7") "Session from 192.0.2.8");
+	take(w, AT("18:05:01", "mx1", "7") "Authentication failed for bob");
+	assert_int_equal(
+	    take(w, AT("18:05:02", "mx1", "7") "Authentication passed for bob"),
+	    LOGIN_NOTHING);
+#undef AT
+}
+
+/* Far more open connections than there is room for: old ones are forgotten, and
+ * none gets another's address. */
+static void test_matcher_forgets_connections_in_a_flood(void **state)
+{
+	struct world *w = *state;
+	unsigned joined = 0;
+
+	for (unsigned i = 1; i <= 40000; i++) {
+		char line[120];
+
+		snprintf(line, sizeof(line),
+		    "Nov 20 18:05:00 mx1 popa3d[%u]: "
+		    "Session from 10.%u.%u.1",
+		    i, i >> 8, i & 255);
+		assert_int_equal(take(w, line), LOGIN_NOTHING);
+	}
+	for (unsigned i = 1; i <= 40000; i++) {
+		char line[120], want[40];
+
+		snprintf(line, sizeof(line),
+		    "Nov 20 18:05:01 mx1 popa3d[%u]: "
+		    "Authentication passed for bob",
+		    i);
+		if (take(w, line) != LOGIN_IN)
+			continue;
+		joined++;
+		snprintf(want, sizeof(want), "10.%u.%u.1", i >> 8, i & 255);
+		assert_addr(w, want);
+	}
+	assert_true(joined > 8000 && joined <= 16384);
+}
+
+static void test_matcher_reads_stamps_inside_messages(void **state)
+{
+	struct world *w = *state;
+
+	assert_int_equal(take(w, "2026-11-20T18:05:01.123Z,0051,2,10.0.0.5:995,"
+				 "192.0.2.170:51515,bob,31,14,5,pass,*****,"
+				 "R=ok,"),
+	    LOGIN_IN);
+	assert_true(w->login.time == 1795197901123);
+	assert_string_equal(w->login.server, "exchange");
+	assert_int_equal(take(w, "2026-11-31T18:05:01.123Z,0051,2,10.0.0.5:995,"
+				 "192.0.2.170:51515,bob,31,14,5,pass,*****,"
+				 "R=ok,"),
+	    LOGIN_NOTHING);
+}
+
+static void test_matcher_believes_no_line_without_a_stamp(void **state)
+{
+	static const char message[] = "imap-login: Info: Login: user=<bob>, "
+				      "method=PLAIN, " FROM;
+	char dir[] = "/tmp/relaypass-test-XXXXXX", path[64];
+	struct world *w = *state;
+	FILE *f;
+
+	assert_int_equal(take(w, message), LOGIN_NOTHING);
+	assert_int_equal(take(w, "dovecot: imap-login: Login: user=<bob>, "
+				 "method=PLAIN, " FROM),
+	    LOGIN_NOTHING);
+	/* ... unless the administrator says so. */
+	assert_non_null(mkdtemp(dir));
+	snprintf(path, sizeof(path), "%s/mine.pattern", dir);
+	f = fopen(path, "w");
+	assert_non_null(f);
+	fputs("server mine\nfile unstamped\n"
+	      "login ^(?<user>[^ ]++) from (?<ip>%ip%)$\n",
+	    f);
+	fclose(f);
+	matcher_free(&w->matcher);
+	patterns_close(&w->patterns);
+	w->patterns = open_with(NULL, dir);
+	w->matcher = matcher_new(w->patterns);
+	assert_int_equal(take(w, "bob from 192.0.2.5"), LOGIN_IN);
+	assert_true(w->login.time == test_now);
+	unlink(path);
+	rmdir(dir);
+}
+
+static void test_matcher_takes_a_file_of_the_administrator_over_ours(
+    void **state)
+{
+	char dir[] = "/tmp/relaypass-test-XXXXXX", path[64];
+	struct patterns_options o = { .dir = dir };
+	struct err err = { 0 };
+	struct patterns *p;
+	FILE *f;
+
+	(void)state;
+	assert_non_null(mkdtemp(dir));
+	snprintf(path, sizeof(path), "%s/courier.pattern", dir);
+	f = fopen(path, "w");
+	assert_non_null(f);
+	fputs("server courier\nprogram imapd\n"
+	      "login ^IN (?<user>[^ ]++) (?<ip>%ip%)$\n",
+	    f);
+	fclose(f);
+	p = patterns_open(&o, &err);
+	assert_non_null(p);
+	for (size_t i = 0; i < patterns_count(p); i++)
+		if (!strcmp(patterns_file(p, i)->name, "courier"))
+			assert_string_equal(patterns_file(p, i)->path, path);
+	patterns_close(&p);
+	f = fopen(path, "w");
+	fputs("server courier\nprogram imapd\nlogin ^.*x$\n", f);
+	fclose(f);
+	assert_null(patterns_open(&o, &err));
+	assert_int_equal(err.code, EXIT_USER);
+	assert_non_null(strstr(err.text, "courier.pattern:3:"));
+	unlink(path);
+	rmdir(dir);
+	o = (struct patterns_options){ .servers = "dovecot,courrier" };
+	assert_null(patterns_open(&o, &err));
+	assert_non_null(strstr(err.text, "courrier"));
+	o = (struct patterns_options){ .dir = "/nonexistent/patterns" };
+	p = patterns_open(&o, &err);
+	assert_non_null(p);
+	patterns_close(&p);
+}
+
+static void test_matcher_counts_what_it_refuses(void **state)
+{
+	struct world *w = *state;
+	struct matcher_counts c;
+
+	take(w, LOGIN FROM);
+	take(w, LOGIN "rip=192.0.2.1, lip=198.51.100.1, mpid=4");
+	take(w, LOGIN "rip=fe80::1%eth0, lip=198.51.100.1, TLS");
+	take(w, HEAD "dovecot: lmtp(bob): saved");
+	take(w, HEAD "dovecot: imap(bob)<7><abc>: Disconnected: Logged out");
+	take(w, "nothing of a head");
+	c = matcher_counts(w->matcher);
+	assert_int_equal(c.lines, 6);
+	assert_int_equal(c.logins, 1);
+	assert_int_equal(c.logouts, 1);
+	assert_int_equal(c.refused, 2);
+	assert_int_equal(c.odd, 1);
+}
+
+/*
+ * A matcher remembers hosts, days and connections to be quick. Lines of all
+ * sorts, shuffled: one that has seen them all says what a new one says.
+ */
+static void test_matcher_memory_changes_no_result(void **state)
+{
+	static const char *const heads[] = { "Nov 20 18:05:01 mx1 ",
+		"Nov 20 18:05:01 imap-login: ",
+		"Nov 20 18:05:01 a-very-long-host-name.example.net ",
+		"Nov 20 18:05:01 imap ", "<22>Nov 20 18:05:01 mx1 ",
+		"<22>1 2026-11-20T18:05:01Z mx1 ",
+		"2026-11-20T18:05:01.123456+00:00 mx1 ",
+		"2026-11-20T18:05:01Z master ", "2026-11-20T18:05:01+00:00 m ",
+		"2026-11-20 18:05:01 mx1 ", "Nov 20 18:05:01 mx1 mail.info ",
+		"Nov 20 18:05:01 ", "2026-11-20T18:05:01Z ",
+		"dovecot: Nov 20 18:05:01 Info: ", "Nov 20 18:05:01 dovecot ",
+		"1795197901 x ", "Nov 20 18:05:01 mx1 mx1 ",
+		"2026-11-20T18:05:01Z mx1 mx1 " };
+	static const char *const rests[] = {
+		"dovecot: imap-login: Login: user=<bob>, method=PLAIN, " FROM,
+		("dovecot - - -  imap-login: Login: user=<bob>, "
+		 "method=PLAIN, " FROM),
+		"imap-login: Login: user=<bob>, method=PLAIN, " FROM,
+		"imap-login: Info: Login: user=<bob>, method=PLAIN, " FROM,
+		"Info: Login: user=<bob>, method=PLAIN, " FROM,
+		("imapd: LOGIN, user=bob, ip=[192.0.2.1], port=[51000], "
+		 "protocol=IMAP"),
+		("imap[7]: login: [192.0.2.1] bob plaintext User logged "
+		 "in"),
+		("postfix/smtp[77]: to=<a@example.net>, "
+		 "relay=mx.example[192.0.2.1]:25, status=sent (250 ok)"),
+		"master: Info: Dovecot v2.3.19 starting up for imap",
+		"Dovecot v1.2.3 starting up                                  ",
+		"login: Info: Dovecot v1.2.3 starting up                     ",
+	};
+	struct world *w = *state;
+	unsigned seed = 5;
+	int logins = 0;
+
+	for (int i = 0; i < 4000; i++) {
+		char line[500];
+		struct matcher *fresh = matcher_new(w->patterns);
+		struct login other;
+		enum login_kind kind;
+
+		snprintf(line, sizeof(line), "%s%s",
+		    heads[(size_t)rand_r(&seed) % COUNT_OF(heads)],
+		    rests[(size_t)rand_r(&seed) % COUNT_OF(rests)]);
+		kind = matcher_line(
+		    fresh, line, strlen(line), test_now, test_skew, &other);
+		logins += kind == LOGIN_IN;
+		if (take(w, line) != kind)
+			fail_msg("%s", line);
+		if (kind)
+			assert_memory_equal(&w->login, &other, sizeof(other));
+		matcher_free(&fresh);
+	}
+	assert_true(logins > 400);
+}
+
+static void test_matcher_time_reads_any_stamped_line(void **state)
+{
+	static const char line[] = "Nov 20 18:05:01 mx1 postfix/smtp[1]: x";
+	struct world *w = *state;
+
+	assert_true(matcher_time(w->matcher, line, sizeof(line) - 1, test_now,
+			test_skew) == 1795197901000);
+	assert_true(
+	    matcher_time(w->matcher, "no stamp", 8, test_now, test_skew) == -1);
+	assert_true(matcher_time(w->matcher, "", 0, test_now, test_skew) == -1);
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(test_matcher_fills_the_whole_login),
+		TEST(test_matcher_drops_one_cr_and_refuses_control_bytes),
+		TEST(test_matcher_limits_user_session_and_line),
+		TEST(test_matcher_joins_sessions_by_what_the_file_says),
+		TEST(test_matcher_joins_two_lines_once_and_soon),
+		TEST(test_matcher_forgets_connections_in_a_flood),
+		TEST(test_matcher_reads_stamps_inside_messages),
+		TEST(test_matcher_believes_no_line_without_a_stamp),
+		TEST(test_matcher_takes_a_file_of_the_administrator_over_ours),
+		TEST(test_matcher_counts_what_it_refuses),
+		TEST(test_matcher_memory_changes_no_result),
+		TEST(test_matcher_time_reads_any_stamped_line),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

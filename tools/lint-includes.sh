@@ -1,0 +1,88 @@
+#!/bin/sh
+# SPDX-License-Identifier: ISC
+#
+# lint-includes - the one way through the house (DESIGN section 3): which room
+# may include what of which other room, and which library belongs to one room.
+# Messages: FILE:LINE: rule: text. Exits 1 when there is any.
+set -eu
+cd "$(dirname "$0")/.."
+
+# Room, then what it may include besides its own files: a room, or one file of
+# it. Rooms that are not here (daemon, cmd) tie the house together.
+rooms='
+base
+conf        base
+pattern     base login/login.h
+ledger      base login/login.h
+login       base conf ledger
+decide      base conf login ledger
+listener    base conf decide
+source      base conf pattern login/login.h
+export      base conf ledger
+smtp        base conf
+daemon      *
+cmd         *
+'
+
+# Header, and the only room that may include it.
+libraries='
+lmdb.h      ledger
+confuse.h   conf
+pcre2.h     pattern
+'
+
+# shellcheck disable=SC2016 # $ is not for the shell
+find src -name '*.[ch]' | sort | xargs awk \
+    -v rooms="$rooms" -v libraries="$libraries" '
+BEGIN {
+	n = split(rooms, lines, "\n")
+	for (i = 1; i <= n; i++) {
+		m = split(lines[i], word, " ")
+		if (m == 0)
+			continue
+		known[word[1]] = 1
+		for (j = 2; j <= m; j++)
+			may[word[1], word[j]] = 1
+	}
+	n = split(libraries, lines, "\n")
+	for (i = 1; i <= n; i++)
+		if (split(lines[i], word, " ") == 2)
+			owner[word[1]] = word[2]
+}
+function tell(rule, text) {
+	printf "%s:%d: %s: %s\n", FILENAME, FNR, rule, text
+	bad = 1
+}
+FNR == 1 {
+	split(FILENAME, path, "/")
+	room = path[2]
+	if (!(room in known))
+		tell("room", "the room " room " has no line in " \
+		    "tools/lint-includes.sh")
+}
+/^[ \t]*#[ \t]*include[ \t]*</ {
+	name = $0
+	sub(/^[^<]*</, "", name)
+	sub(/>.*/, "", name)
+	if ((name in owner) && owner[name] != room)
+		tell("library", "only src/" owner[name] " may include <" \
+		    name ">")
+}
+/^[ \t]*#[ \t]*include[ \t]*"/ {
+	name = $0
+	sub(/^[^"]*"/, "", name)
+	sub(/".*/, "", name)
+	if (index(name, "/") == 0)
+		next
+	if (name ~ /(^|\/)\.\.?\//) {
+		tell("include", "\"" name "\": write it from src/ on")
+		next
+	}
+	split(name, target, "/")
+	if (target[1] == room || (room, "*") in may)
+		next
+	if (!((room, target[1]) in may) && !((room, name) in may))
+		tell("direction", "src/" room " may not include " name)
+}
+END { exit bad }
+' || exit 1
