@@ -34,6 +34,7 @@ struct family {
 	int listen_fds[BOARD_LISTENERS];
 	int mode_fd;           /* of the memory of mode */
 	int pid_file, signals; /* not for children */
+	int family_lock;       /* theirs, too, to their end */
 	int ready_fd;          /* neither; -1: nobody waits */
 	struct member members[BOARD_SLOTS];
 	size_t count;

@@ -24,7 +24,14 @@
 #include "schema.h"
 #include "supervisor_private.h"
 
-enum { TURN_MS = 250, RUN_MODE = 0755, LEDGER_MODE = 0700, PATH_SIZE = 4096 };
+enum {
+	TURN_MS = 250,
+	RUN_MODE = 0755,
+	LEDGER_MODE = 0700,
+	PATH_SIZE = 4096,
+	ORPHANS_MS = 10000,
+	ORPHANS_LOOK_MS = 20
+};
 
 /* --- what root prepares ----------------------------------------------------
  */
@@ -74,6 +81,38 @@ static int lock_pid_file(const char *run, struct err *err)
 	if (ftruncate(fd, 0) < 0 || pwrite(fd, text, (size_t)n, 0) != n)
 		return err_errno(
 		    err, EXIT_AGAIN, errno, "cannot write %s", path);
+	return take_fd(&fd);
+}
+
+/*
+ * A supervisor that was killed leaves its children for a moment, with the
+ * ledger and the sockets in their hands. Each holds this lock to its end: it is
+ * inherited, by a descriptor that can only read.
+ */
+static int lock_family(int pid_file, const char *run, struct err *err)
+{
+	struct flock lock = { .l_type = F_RDLCK, .l_whence = SEEK_SET };
+	struct flock others = { .l_type = F_WRLCK, .l_whence = SEEK_SET };
+	char path[PATH_SIZE];
+	AUTO_CLOSE int fd = -1;
+
+	for (int waited = 0;; waited += ORPHANS_LOOK_MS) {
+		if (fcntl(pid_file, F_OFD_GETLK, &others) < 0 ||
+		    others.l_type == F_UNLCK)
+			break;
+		if (waited >= ORPHANS_MS)
+			return err_set(err, EXIT_AGAIN,
+			    "processes of a relaypassd that was killed do not "
+			    "end; find them with: fuser %s/relaypassd.pid",
+			    run);
+		(void)poll(NULL, 0, ORPHANS_LOOK_MS);
+		others.l_type = F_WRLCK;
+	}
+	(void)snprintf(path, sizeof(path), "%s/relaypassd.pid", run);
+	fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+	if (fd < 0 || fcntl(fd, F_OFD_SETLK, &lock) < 0)
+		return err_errno(
+		    err, EXIT_AGAIN, errno, "cannot lock %s", path);
 	return take_fd(&fd);
 }
 
@@ -154,7 +193,10 @@ static int prepare(struct supervisor *s, struct err *err)
 		ROLE_KEEPER, err) < 0)
 		return -1;
 	f->pid_file = lock_pid_file(run, err);
-	if (f->pid_file < 0 || family_plan(f, s->conf, err) < 0 ||
+	if (f->pid_file < 0)
+		return -1;
+	f->family_lock = lock_family(f->pid_file, run, err);
+	if (f->family_lock < 0 || family_plan(f, s->conf, err) < 0 ||
 	    open_control(s, err) < 0 || open_listeners(s, err) < 0)
 		return -1;
 	return open_signals(s, err);
