@@ -3,9 +3,10 @@
  * opener - see the header. Paths are walked in opener_walk.c; which names are
  * rotated files, opener_names.c knows.
  *
- * Watches stand on directories, never on files: a file that is renamed or made
- * anew is seen by its name, and appends to any file in the directory wake the
- * reader, which knows by itself what grew.
+ * Watches stand on directories, for names that come and go, and on each file
+ * that was given, for what is appended: a log directory is full of files that
+ * other programs write all the time. A file's watch outlives its name, for who
+ * writes on into a rotated file; the kernel ends it with the file.
  */
 #include "opener.h"
 
@@ -28,7 +29,7 @@
 
 enum {
 	OWNERS_MAX = 32,
-	WATCHES_MAX = 1024, /* directories of one source */
+	WATCHES_MAX = 1024, /* directories and files of one source */
 	TOLD_MAX = 512,     /* paths whose trouble is remembered */
 	MATCHES_MAX = 4096  /* of one pattern */
 };
@@ -37,10 +38,12 @@ enum {
 #define NAMES_MASK                                                             \
 	(IN_CREATE | IN_MOVED_TO | IN_MOVED_FROM | IN_DELETE | IN_ATTRIB |     \
 	    IN_DELETE_SELF | IN_MOVE_SELF | IN_ONLYDIR | IN_MASK_ADD)
+#define FILE_MASK IN_MODIFY
 
 struct watch {
 	int wd;
 	unsigned pass; /* the last one that wanted it */
+	bool file;
 };
 
 struct told {
@@ -228,33 +231,50 @@ static void tell(struct opener *o, const char *path, enum walk_found found,
 /* --- watches ---------------------------------------------------------------
  */
 
-static void keep_watch(struct opener *o, int wd)
+/* A place for one more: that of the file whose name is gone for longest. */
+static struct watch *free_watch(struct opener *o)
 {
+	struct watch *oldest = NULL;
+
+	if (o->watch_count < WATCHES_MAX)
+		return &o->watches[o->watch_count++];
 	for (size_t i = 0; i < o->watch_count; i++) {
-		if (o->watches[i].wd != wd)
-			continue;
-		o->watches[i].pass = o->pass;
-		return;
+		struct watch *w = &o->watches[i];
+		if (w->file && w->pass != o->pass &&
+		    (!oldest || w->pass < oldest->pass))
+			oldest = w;
 	}
-	if (o->watch_count == WATCHES_MAX)
-		(void)inotify_rm_watch(o->inotify_fd, wd);
-	else
-		o->watches[o->watch_count++] = (struct watch){ wd, o->pass };
+	if (oldest)
+		(void)inotify_rm_watch(o->inotify_fd, oldest->wd);
+	return oldest;
 }
 
-static void watch_dir(void *ctx, int dir, bool file)
+static void keep_watch(struct opener *o, int wd, bool file)
 {
-	struct opener *o = ctx;
+	struct watch *w = o->watches, *end = w + o->watch_count;
+
+	while (w < end && w->wd != wd)
+		w++;
+	if (w == end)
+		w = free_watch(o);
+	if (w)
+		*w = (struct watch){ wd, o->pass, file };
+	else
+		(void)inotify_rm_watch(o->inotify_fd, wd);
+}
+
+static void watch(struct opener *o, int fd, uint32_t mask)
+{
 	char path[64];
+	int wd;
 
 	if (o->inotify_fd < 0)
 		return;
-	/* By the descriptor: exactly the directory that was checked. */
-	(void)snprintf(path, sizeof(path), "/proc/self/fd/%d", dir);
-	int wd = inotify_add_watch(
-	    o->inotify_fd, path, NAMES_MASK | (file ? IN_MODIFY : 0));
+	/* By the descriptor: exactly what was checked. */
+	(void)snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+	wd = inotify_add_watch(o->inotify_fd, path, mask);
 	if (wd >= 0) {
-		keep_watch(o, wd);
+		keep_watch(o, wd, mask == FILE_MASK);
 		return;
 	}
 	if (!o->watch_failed)
@@ -265,23 +285,28 @@ static void watch_dir(void *ctx, int dir, bool file)
 	o->watch_failed = true;
 }
 
-static void no_watch(void *ctx, int dir, bool file)
+static void watch_dir(void *ctx, int dir)
+{
+	watch(ctx, dir, NAMES_MASK);
+}
+
+static void no_watch(void *ctx, int dir)
 {
 	(void)ctx;
 	(void)dir;
-	(void)file;
 }
 
-/* Ends the watches that nothing wanted in this pass. */
+/* Ends the directories' watches that nothing wanted in this pass. */
 static void drop_watches(struct opener *o)
 {
 	size_t kept = 0;
 
 	for (size_t i = 0; i < o->watch_count; i++) {
-		if (o->watches[i].pass == o->pass)
-			o->watches[kept++] = o->watches[i];
+		const struct watch *w = &o->watches[i];
+		if (w->file || w->pass == o->pass)
+			o->watches[kept++] = *w;
 		else
-			(void)inotify_rm_watch(o->inotify_fd, o->watches[i].wd);
+			(void)inotify_rm_watch(o->inotify_fd, w->wd);
 	}
 	o->watch_count = kept;
 }
@@ -306,6 +331,7 @@ static void give(struct opener *o, struct walk *w, const char *path)
 	o->given[o->given_count++] =
 	    (struct inode){ w->st.st_dev, w->st.st_ino };
 	memcpy(file.path, path, strlen(path) + 1);
+	watch(o, file.fd, FILE_MASK);
 	o->answered++;
 	o->fn(o->fn_ctx, &file);
 }

@@ -144,7 +144,7 @@ static enum walk_found follow_link(
 	memcpy(s->rest, joined, (size_t)len + 1);
 	if (target[0] == '/' && enter(w, AT_FDCWD, "/") < 0)
 		return fail(w, errno);
-	s->fn(s->ctx, w->dir, false);
+	s->fn(s->ctx, w->dir);
 	return WALK_FILE;
 }
 
@@ -152,7 +152,7 @@ static enum walk_found open_last(struct step *s)
 {
 	struct walk *w = s->walk;
 
-	s->fn(s->ctx, w->dir, true);
+	s->fn(s->ctx, w->dir);
 	return walk_open_in(w, w->dir, s->name, s->owners);
 }
 
@@ -185,11 +185,11 @@ static enum walk_found walk_name(struct step *s, bool *done)
 	if (fd < 0 || fstat(fd, &st) < 0) {
 		int error = errno;
 		/* Where it will appear. */
-		s->fn(s->ctx, w->dir, last && !s->want_dir);
+		s->fn(s->ctx, w->dir);
 		return fail(w, error);
 	}
 	if (S_ISLNK(st.st_mode)) {
-		s->fn(s->ctx, w->dir, false);
+		s->fn(s->ctx, w->dir);
 		return follow_link(s, fd, &st);
 	}
 	if (last && !s->want_dir) {
@@ -223,7 +223,7 @@ static enum walk_found walk_all(struct step *s, const char *path)
 		return found;
 	if (!s->want_dir)
 		return refuse(w, "not a regular file");
-	s->fn(s->ctx, w->dir, true);
+	s->fn(s->ctx, w->dir);
 	found = check_dir(w);
 	if (found == WALK_FILE)
 		w->fd = take_fd(&w->dir);

@@ -25,9 +25,9 @@ struct walk_owners {
 	size_t count;
 };
 
-/* Told for each directory that decides where the path leads. file: the log file
- * itself is, or would be, in it. dir is an O_PATH descriptor, borrowed. */
-typedef void walk_dir_fn(void *ctx, int dir, bool file);
+/* Told for each directory that decides where the path leads. dir is an O_PATH
+ * descriptor, borrowed. */
+typedef void walk_dir_fn(void *ctx, int dir);
 
 struct walk {
 	int fd;      /* the file, read only; -1: none */

@@ -154,7 +154,7 @@ static void take_event(struct source *s, const struct inotify_event *e)
 	const uint32_t names =
 	    IN_CREATE | IN_MOVED_TO | IN_MOVED_FROM | IN_DELETE | IN_ATTRIB;
 	const uint32_t lost =
-	    IN_Q_OVERFLOW | IN_IGNORED | IN_DELETE_SELF | IN_MOVE_SELF;
+	    IN_Q_OVERFLOW | IN_UNMOUNT | IN_DELETE_SELF | IN_MOVE_SELF;
 
 	if (e->mask & lost)
 		s->look_beside = true;

@@ -209,6 +209,37 @@ static void test_opener_watches_the_way_of_links(void **state)
 	assert_true(woken(w));
 }
 
+static void test_opener_wakes_for_our_files_only(void **state)
+{
+	struct world *w = *state;
+
+	make(w, "mail.log");
+	make(w, "other.log");
+	CURRENT(w, "mail.log");
+	(void)woken(w);
+	append(w, "other.log");
+	assert_false(woken(w));
+	append(w, "mail.log");
+	assert_true(woken(w));
+}
+
+/* A syslogd writes on into the renamed file until it is told. */
+static void test_opener_watches_a_file_behind_its_name(void **state)
+{
+	struct world *w = *state;
+
+	make(w, "mail.log");
+	CURRENT(w, "mail.log");
+	must(rename(path_of(w, "mail.log"), path_of(w, "mail.log.1")) == 0);
+	make(w, "mail.log");
+	CURRENT(w, "mail.log");
+	(void)woken(w);
+	append(w, "mail.log.1");
+	assert_true(woken(w));
+	append(w, "mail.log");
+	assert_true(woken(w));
+}
+
 static void test_opener_watches_where_a_directory_will_appear(void **state)
 {
 	struct world *w = *state;
@@ -379,6 +410,8 @@ int main(void)
 		TEST(test_opener_refuses_directories_that_everybody_may_change),
 		TEST(test_opener_follows_four_links_and_no_more),
 		TEST(test_opener_watches_the_way_of_links),
+		TEST(test_opener_wakes_for_our_files_only),
+		TEST(test_opener_watches_a_file_behind_its_name),
 		TEST(test_opener_watches_where_a_directory_will_appear),
 		TEST(test_opener_lists_rotated_files_newest_first),
 		TEST(test_opener_lists_by_name_within_one_tick),
