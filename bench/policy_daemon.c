@@ -14,9 +14,15 @@
 #include <uv.h>
 
 #include "base/clock.h"
+#include "base/mem.h"
 #include "policy.h"
 
-enum { LOGIN_BATCH_MS = 10, LOGINS_AROUND = 500000 };
+enum {
+	LOGIN_BATCH_MS = 10,
+	LOGINS_AROUND = 500000,
+	LINE_MAX_SIZE = 200,
+	STAMP_SIZE = 20
+};
 
 /* The daemon's answerer is the child that runs while we ask. It gets the
  * yardstick's core, and the others go where the system puts them. */
@@ -95,39 +101,66 @@ void target_daemon(
 /* --- logins meanwhile ------------------------------------------------------
  */
 
-static void write_lines(FILE *f, uint64_t first, uint64_t n)
-{
-	char stamp[CLOCK_TEXT_SIZE], addr[ADDR_TEXT_SIZE];
+/* The lines of one round, made beforehand: the writer stands for a syslogd on
+ * the answerer's machine, and its own work is not what is measured. */
+struct lines {
+	char *text;
+	uint64_t *at; /* where each line begins, and one behind the last */
+};
 
-	(void)clock_print(clock_now().wall, stamp);
-	for (uint64_t i = first; i < first + n; i++) {
+static struct lines make_lines(void)
+{
+	struct lines l = { xmalloc((size_t)LOGINS_AROUND * LINE_MAX_SIZE),
+		xcalloc(LOGINS_AROUND + 1, sizeof(*l.at)) };
+	char addr[ADDR_TEXT_SIZE];
+
+	for (uint64_t i = 0; i < LOGINS_AROUND; i++) {
 		struct addr a = policy_address(i);
 		(void)addr_print(&a, addr);
-		(void)fprintf(f,
-		    "%s mx dovecot: imap-login: Login: "
-		    "user=<u%llu@example.org>, method=PLAIN, rip=%s, "
-		    "lip=203.0.113.1, mpid=%u, "
-		    "session=<s%llu>\n",
-		    stamp, (unsigned long long)i, addr,
-		    (unsigned)(i % 30000 + 1000), (unsigned long long)i);
+		l.at[i + 1] =
+		    l.at[i] +
+		    (uint64_t)snprintf(l.text + l.at[i], LINE_MAX_SIZE,
+			"%*s mx dovecot: imap-login: Login: "
+			"user=<u%llu@example.org>, method=PLAIN, rip=%s, "
+			"lip=203.0.113.1, mpid=%u, session=<s%llu>\n",
+			STAMP_SIZE, "", (unsigned long long)i, addr,
+			(unsigned)(i % 30000 + 1000), (unsigned long long)i);
 	}
-	(void)fflush(f);
+	return l;
 }
 
-static _Noreturn void logins_main(const char *dir, unsigned rate, bool as_lines)
+static void write_lines(const struct lines *l, int fd, uint64_t i, uint64_t n)
+{
+	char stamp[CLOCK_TEXT_SIZE];
+	uint64_t size = l->at[i + n] - l->at[i];
+
+	if (clock_print(clock_now().wall, stamp) != STAMP_SIZE)
+		policy_fail("stamp");
+	for (uint64_t k = i; k < i + n; k++)
+		memcpy(l->text + l->at[k], stamp, STAMP_SIZE);
+	if (write(fd, l->text + l->at[i], size) != (ssize_t)size)
+		policy_fail("write");
+}
+
+static _Noreturn void logins_main(
+    const char *dir, unsigned rate, const struct lines *lines)
 {
 	uint64_t batch = (uint64_t)rate * LOGIN_BATCH_MS / 1000;
-	uint64_t due = uv_hrtime(), step = LOGIN_BATCH_MS * (uint64_t)1000000;
-	struct ledger *l = as_lines ? NULL : policy_ledger(dir, true);
-	FILE *f = NULL;
+	uint64_t due, step = LOGIN_BATCH_MS * (uint64_t)1000000;
+	struct ledger *l = lines ? NULL : policy_ledger(dir, true);
 	char path[128];
+	int fd = -1;
 
 	(void)snprintf(path, sizeof(path), "%s/mail.log", dir);
-	if (as_lines && !(f = fopen(path, "ae")))
-		policy_fail(path);
+	if (lines) {
+		fd = open(path, O_WRONLY | O_APPEND | O_CLOEXEC);
+		if (fd < 0)
+			policy_fail(path);
+	}
+	due = uv_hrtime();
 	for (uint64_t i = 0;; i = (i + batch) % LOGINS_AROUND) {
-		if (f)
-			write_lines(f, i, batch);
+		if (lines)
+			write_lines(lines, fd, i, batch);
 		else
 			policy_put(l, i, batch);
 		due += step;
@@ -139,8 +172,12 @@ static _Noreturn void logins_main(const char *dir, unsigned rate, bool as_lines)
 void target_logins(
     struct target *t, const char *dir, unsigned rate, bool as_lines)
 {
+	static struct lines lines;
+
+	if (as_lines && !lines.text)
+		lines = make_lines();
 	if (target_fork(t)) {
 		policy_pin(-1);
-		logins_main(dir, rate, as_lines);
+		logins_main(dir, rate, as_lines ? &lines : NULL);
 	}
 }
