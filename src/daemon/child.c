@@ -4,6 +4,7 @@
  */
 #include "child.h"
 
+#include <errno.h>
 #include <signal.h>
 #include <string.h>
 #include <unistd.h>
@@ -41,6 +42,17 @@ int child_fail(enum log_event event, const struct err *err)
 	log_error(event, "%s", err->text);
 	log_flush();
 	return err->code ? err->code : EXIT_BUG;
+}
+
+void child_stand_back(void)
+{
+	/* Enough to be preempted by who wakes, and still a tenth of a core
+	 * beside a process that never sleeps. */
+	enum { NICE = 10 };
+
+	errno = 0;
+	if (nice(NICE) < 0 && errno)
+		log_info(LOG_START, "nice: %s", strerror(errno));
 }
 
 static void on_beat(uv_timer_t *timer)

@@ -36,6 +36,10 @@ void child_ledger_options(
 /* Logs an error, and returns its code for the exit. */
 int child_fail(enum log_event event, const struct err *err);
 
+/* Leaves a busy processor to who answers, and to the servers that ask: a login
+ * may wait some milliseconds more, an SMTP session should not. */
+void child_stand_back(void);
+
 /* Beats once a second on the loop, ends it on SIGTERM or SIGINT. */
 struct child_loop {
 	uv_loop_t loop;

@@ -376,6 +376,7 @@ int keeper_main(const struct child_env *env)
 	k->rules = rules_new(conf_at(env->conf, "lease", 0), own,
 	    rules_own_addresses(own, OWN_MAX));
 	k->proc = proc_open();
+	child_stand_back();
 	child_loop_init(&k->loop, env->slot, stop_keeper, k);
 	if (become_keeper(k, &err) < 0)
 		return child_fail(LOG_LEDGER_ERROR, &err);

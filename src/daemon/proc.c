@@ -4,6 +4,7 @@
  */
 #include "proc.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -80,9 +81,13 @@ uint64_t proc_start(void *proc, uint32_t pid, int64_t *began)
 	uint64_t start;
 	AUTO_CLOSE int fd = -1;
 
-	(void)snprintf(path, sizeof(path), "%u/stat", pid);
 	if (p->directory < 0 || p->ticks <= 0)
 		return 0;
+	/* Most are gone by now, and this is ten times as fast as a name that
+	 * is not there. */
+	if (getpgid((pid_t)pid) < 0 && errno == ESRCH)
+		return 0;
+	(void)snprintf(path, sizeof(path), "%u/stat", pid);
 	fd = openat(p->directory, path, O_RDONLY | O_CLOEXEC);
 	if (fd < 0)
 		return 0;

@@ -212,6 +212,7 @@ int reader_main(const struct child_env *env)
 	patterns = open_patterns(env->conf, &err);
 	if (!patterns)
 		return child_fail(LOG_PATTERN, &err);
+	child_stand_back();
 	child_loop_init(&r.loop, env->slot, stop_reader, &r);
 	r.loop.second = on_second;
 	if (become_reader(&err) < 0)

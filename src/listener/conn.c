@@ -451,4 +451,6 @@ void conn_start(struct conn *c)
 	    &port->given.counts->open, 1, memory_order_relaxed);
 	conn_link(c, false);
 	watch(c, UV_READABLE);
+	/* Who connects asks at once, and is mostly done by now. */
+	on_readable(c);
 }
