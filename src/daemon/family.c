@@ -16,6 +16,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "family_private.h"
+#include "fault.h"
 #include "opener.h"
 
 enum { ANSWERERS_MAX = 64, BACKOFF_FIRST_MS = 100, BACKOFF_MAX_MS = 30000 };
@@ -202,12 +203,13 @@ static int introduce(struct family *f, const struct member *m, int fd)
 
 void family_later(struct member *m)
 {
+	uint64_t most = fault_longest_wait(BACKOFF_MAX_MS);
 	uint64_t wait = BACKOFF_FIRST_MS;
 
-	for (unsigned i = 1; i < m->fails && wait < BACKOFF_MAX_MS; i++)
+	for (unsigned i = 1; i < m->fails && wait < most; i++)
 		wait *= 2;
-	if (wait > BACKOFF_MAX_MS)
-		wait = BACKOFF_MAX_MS;
+	if (wait > most)
+		wait = most;
 	m->start_at = uv_hrtime() + (m->fails ? wait * FAMILY_MS : 0);
 }
 

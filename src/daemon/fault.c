@@ -12,3 +12,8 @@ bool fault_cursor_apart(void)
 void fault_linger(void)
 {
 }
+
+uint64_t fault_longest_wait(uint64_t ms)
+{
+	return ms;
+}

@@ -6,9 +6,13 @@
 #ifndef DAEMON_FAULT_H
 #define DAEMON_FAULT_H
 #include <stdbool.h>
+#include <stdint.h>
 
 /* Cursors are committed before their leases, in a transaction of their own. */
 bool fault_cursor_apart(void);
 /* Stays a while between the two, so that a kill falls there often enough. */
 void fault_linger(void);
+/* The longest wait before a child that died is started again, out of the usual
+ * one: who kills one 300 times has not the time. */
+uint64_t fault_longest_wait(uint64_t ms);
 #endif

@@ -21,3 +21,10 @@ void fault_linger(void)
 
 	(void)nanosleep(&ten_ms, NULL);
 }
+
+uint64_t fault_longest_wait(uint64_t ms)
+{
+	const char *most = getenv("RELAYPASS_TEST_WAIT");
+
+	return most ? strtoull(most, NULL, 10) : ms;
+}

@@ -77,7 +77,7 @@ class Site:
         self.random = random.Random(7)
         self.number = 0
         self.due = time.monotonic()
-        self.env = {**os.environ}
+        self.env = {**os.environ, "RELAYPASS_TEST_WAIT": "100"}
         if fault:
             self.env["RELAYPASS_TEST_FAULT"] = fault
         (where / "relaypass.conf").write_text(CONFIG.format(dir=where))
