@@ -102,12 +102,18 @@ def make_place():
     shutil.rmtree(where)
 
 
-@pytest.fixture(name="site")
-def make_site(place):
+@pytest.fixture(name="still")
+def make_still(place):
+    """A site that the test itself starts."""
     daemon = Site(place)
-    daemon.start()
     yield daemon
     daemon.stop()
+
+
+@pytest.fixture(name="site")
+def make_site(still):
+    still.start()
+    return still
 
 
 ROLES = ["keeper -", "answerer 1", "reader maillog"]
@@ -230,8 +236,8 @@ def test_daemon_second_instance_says_so(site):
     assert (site.where / "relaypassd.pid").read_text() == f"{pid}\n"
 
 
-def test_daemon_starts_over_what_a_killed_one_left(place):
-    daemon = Site(place)
+def test_daemon_starts_over_what_a_killed_one_left(still, place):
+    daemon = still
     daemon.start()
     daemon.login("203.0.113.1")
     daemon.wait_leased("203.0.113.1")
