@@ -18,7 +18,7 @@ def main():
             sys.exit(f"no lease to ask about: {reply}")
         bench = BUILD / "bench"
         return subprocess.run(
-            [bench / "bench-exec", "-n", ROUNDS, "-s", site.dir / "ask", "-a",
+            [bench / "bench-exec", "-n", ROUNDS, "-s", site.dir / "run", "-a",
              LEASED, BUILD / "src/cmd/relaypass-run",
              bench / "bench-exec-only", bench / "bench-exec-target"],
             check=False).returncode

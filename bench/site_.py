@@ -15,6 +15,7 @@ relaypass {{ directory = "{dir}/ledger" run-directory = "{dir}"
 lease     {{ ttl = "{ttl}" hold-sessions = "no" }}
 source   maillog {{ kind = "file" path = {{"{dir}/mail.log"}} }}
 listener ask     {{ kind = "ask" listen = "unix:{dir}/ask" }}
+listener run     {{ kind = "ask" listen = "unixgram:{dir}/run" }}
 listener policy  {{ kind = "postfix-policy" listen = "unix:{dir}/policy" }}
 """
 

@@ -29,7 +29,8 @@ static int given_at(
 	int n = snprintf(text, sizeof(text), "%s%s",
 	    socket[0] == '/' ? "unix:" : "", socket);
 
-	if (n >= (int)sizeof(text) || !listener_parse_listen(text, out))
+	if (n >= (int)sizeof(text) || !listener_parse_listen(text, out) ||
+	    out->datagram)
 		return err_set(err, EXIT_USER,
 		    "-s \"%s\": wanted is the path of a socket", socket);
 	return 0;
@@ -72,7 +73,8 @@ static int first_ask(
 
 	for (size_t i = 0; i < count; i++) {
 		const struct conf_section *s = conf_at(conf, "listener", i);
-		if (strcmp(conf_kind(s), "ask") == 0 && section_at(s, out))
+		if (strcmp(conf_kind(s), "ask") == 0 && section_at(s, out) &&
+		    !out->datagram)
 			return 0;
 	}
 	if (count == 0)

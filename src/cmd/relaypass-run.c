@@ -21,7 +21,11 @@
 #include <unistd.h>
 
 #ifndef RUN_SOCKET
-#define RUN_SOCKET "/run/relaypass/ask"
+#define RUN_SOCKET "/run/relaypass/run"
+#endif
+/* Asked when there is no RUN_SOCKET and no -s. */
+#ifndef RUN_SOCKET_ELSE
+#define RUN_SOCKET_ELSE "/run/relaypass/ask"
 #endif
 #ifndef RUN_RELAYCLIENT
 #define RUN_RELAYCLIENT ""
@@ -48,7 +52,7 @@ enum {
 extern char **environ;
 
 struct options {
-	const char *socket;
+	const char *socket; /* NULL: none was given */
 	const char *relayclient;
 	bool verbose;
 	char *env[ENVS_MAX]; /* "NAME=VALUE" */
@@ -179,7 +183,8 @@ static void check_options(const struct options *o)
 		usage("RELAYCLIENT may hold letters, digits, . @ and - only,"
 		      " not ",
 		    o->relayclient);
-	if (!*o->socket || strlen(o->socket) >= sizeof(sun.sun_path))
+	if (o->socket &&
+	    (!*o->socket || strlen(o->socket) >= sizeof(sun.sun_path)))
 		usage("not the path of a socket: ", o->socket);
 	if (!o->program[0] || !*o->program[0])
 		usage("which program?", "");
@@ -285,15 +290,19 @@ static int ask_connect(struct question *q, const char *path)
 	return 0;
 }
 
-static int ask_send(int fd, const char *address)
+static int ask_send(struct question *q, const char *address)
 {
+	struct pollfd p = { .fd = q->fd, .events = POLLOUT };
 	char line[sizeof("check \n") + ADDRESS_MAX];
 	size_t len = append(line, append(line, 0, "check "), address);
 
 	len = append(line, len, "\n");
-	/* Room for one short line is always there; a part of it is trouble. */
-	if (send(fd, line, len, MSG_NOSIGNAL | MSG_DONTWAIT) != (ssize_t)len)
-		return -1;
+	/* On a connection there is always room for one short line; a socket
+	 * of datagrams may be full of others'. */
+	while (send(q->fd, line, len, MSG_NOSIGNAL | MSG_DONTWAIT) !=
+	       (ssize_t)len)
+		if (errno != EAGAIN || wait_for(q, &p) < 0)
+			return -1;
 	return 0;
 }
 
@@ -342,16 +351,42 @@ static int ask_receive(struct question *q)
 	return -1;
 }
 
-/* 1: may relay. 0: the answer is something else. -1: no answer, errno set. */
-static int ask(int fd, const char *path, const char *address)
+static int ask_by(int type, const char *path, const char *address)
 {
-	struct question q = { .fd = fd };
+	static const struct sockaddr_un any = { .sun_family = AF_UNIX };
+	/*
+	 * Descriptors 0 to 2 may be closed and must stay so: the socket may get
+	 * such a number, but it ends here.
+	 */
+	struct question q = { .fd = socket(AF_UNIX,
+				  type | SOCK_CLOEXEC | SOCK_NONBLOCK, 0) };
+	int answer = -1;
 
-	if (ask_connect(&q, path) < 0)
+	if (q.fd < 0)
 		return -1;
-	if (ask_send(fd, address) < 0)
-		return -1;
-	return ask_receive(&q);
+	/* Without a name nobody could answer a datagram (unix(7), autobind).
+	 * It comes last: from then on, nobody but the daemon reaches us. */
+	if (ask_connect(&q, path) == 0 &&
+	    (type == SOCK_STREAM ||
+		bind(q.fd, (const struct sockaddr *)&any,
+		    sizeof(any.sun_family)) == 0) &&
+	    ask_send(&q, address) == 0)
+		answer = ask_receive(&q);
+	int saved = errno;
+	close(q.fd);
+	errno = saved;
+	return answer;
+}
+
+/* 1: may relay. 0: the answer is something else. -1: no answer, errno set. */
+static int ask(const char *path, const char *address)
+{
+	/* The quicker way first: it says by itself that it is not there. */
+	int answer = ask_by(SOCK_DGRAM, path, address);
+
+	if (answer < 0 && errno == EPROTOTYPE)
+		answer = ask_by(SOCK_STREAM, path, address);
+	return answer;
 }
 
 static bool may_relay(const struct options *o)
@@ -363,18 +398,14 @@ static bool may_relay(const struct options *o)
 			say("no usable TCPREMOTEIP", "", "");
 		return false;
 	}
-	/*
-	 * Descriptors 0 to 2 may be closed and must stay so: the socket may get
-	 * such a number, but it ends here.
-	 */
-	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-	int answer = fd < 0 ? -1 : ask(fd, o->socket, address);
-	int saved = errno;
-
-	if (fd >= 0)
-		close(fd);
+	const char *socket = o->socket ? o->socket : RUN_SOCKET;
+	int answer = ask(socket, address);
+	if (answer < 0 && !o->socket && errno == ENOENT) {
+		socket = RUN_SOCKET_ELSE;
+		answer = ask(socket, address);
+	}
 	if (answer < 0 && o->verbose)
-		say("cannot ask ", o->socket, why(saved));
+		say("cannot ask ", socket, why(errno));
 	return answer == 1;
 }
 
@@ -422,8 +453,7 @@ static char **leased_environ(const struct options *o)
 
 int main(int argc, char **argv)
 {
-	struct options o = { .socket = RUN_SOCKET,
-		.relayclient = RUN_RELAYCLIENT };
+	struct options o = { .relayclient = RUN_RELAYCLIENT };
 
 	(void)argc;
 	/* It runs whatever it is told to: set-uid, that is everybody's root. */

@@ -139,6 +139,7 @@ const struct listener_kind listener_ask = {
 	.options = no_options,
 	.listen = "unix:/run/relaypass/ask",
 	.group = "relaypass",
+	.datagrams = true,
 	.request_max = ASK_LINE_MAX,
 	.decode = decode,
 	.encode = encode,

@@ -21,13 +21,6 @@
 
 enum { BUFFER_FIRST = 1024 };
 
-/* Counted in a turn, added to the shared counters once. */
-struct turn {
-	uint64_t verdicts[VERDICT_TEMPFAIL + 1];
-	uint64_t bad;
-	size_t out_len; /* bytes in the server's out */
-};
-
 static void on_ready(uv_poll_t *poll, int status, int events);
 
 /* --- lists and buffers -----------------------------------------------------
@@ -237,54 +230,12 @@ static bool write_on(struct conn *c)
 /* --- answering -------------------------------------------------------------
  */
 
-static void add(_Atomic uint64_t *counter, uint64_t n)
-{
-	if (n)
-		atomic_fetch_add_explicit(counter, n, memory_order_relaxed);
-}
-
-static void count(const struct conn *c, const struct turn *t)
-{
-	struct server_counts *counts = c->port->given.counts;
-	const uint64_t *v = t->verdicts;
-
-	add(&counts->questions,
-	    v[VERDICT_NONE] + v[VERDICT_ALLOW] + v[VERDICT_TEMPFAIL]);
-	add(&counts->none, v[VERDICT_NONE]);
-	add(&counts->allow, v[VERDICT_ALLOW]);
-	add(&counts->tempfail, v[VERDICT_TEMPFAIL]);
-	add(&counts->bad, t->bad);
-}
-
-static void answer(struct conn *c, struct turn *t)
-{
-	struct port *port = c->port;
-	struct server *s = port->server;
-	struct answer *a = &s->answer;
-
-	server_batch(s);
-	a->verdict = VERDICT_NONE;
-	a->reason = "";
-	a->observed = false;
-	a->ttl = 0;
-	a->user_len = 0;
-	a->user[0] = '\0';
-	s->hooks.answer(
-	    s->hooks.ctx, port->index, &port->given, &s->question, a);
-	t->verdicts[a->verdict]++;
-	t->out_len += port->given.kind->encode(c->view, &s->question, a,
-	    s->out + t->out_len, sizeof(s->out) - t->out_len);
-}
-
 /* The rest of what this client says is not looked at. */
 static void refuse(struct conn *c, struct turn *t)
 {
-	struct server *s = c->port->server;
 	char peer[64];
 
-	t->bad++;
-	t->out_len += c->port->given.kind->encode_bad(
-	    s->out + t->out_len, sizeof(s->out) - t->out_len);
+	turn_refuse(c->port, t);
 	c->closing = true;
 	/* A close with unread bytes resets a TCP connection, and the client
 	 * might never see what we said. */
@@ -312,7 +263,7 @@ static size_t answer_all(
 		if (d == DECODE_MORE && len - done < kind->request_max)
 			break;
 		if (d == DECODE_QUESTION) {
-			answer(c, t);
+			turn_answer(c->port, c->view, t);
 			done += used;
 		} else {
 			refuse(c, t);
@@ -352,12 +303,12 @@ static void serve(struct conn *c, const char *in, size_t len)
 		done += answer_all(c, in + done, len - done, &t);
 		full = more_to_do(c, done, len, &t);
 		if (!flush(c, &t)) {
-			count(c, &t);
+			turn_count(c->port, &t);
 			conn_close(c, "lost");
 			return;
 		}
 	} while (full && !c->blocked);
-	count(c, &t);
+	turn_count(c->port, &t);
 	if (!keep_in(c, in + done, len - done)) {
 		conn_close(c, "too-many-unfinished-requests");
 		return;

@@ -87,6 +87,23 @@ const char *conn_peer(const struct conn *c, char *out, size_t size);
 void conn_unlink(struct conn *c);
 void conn_link(struct conn *c, bool busy);
 
+/* turn.c: counted in a turn, added to the shared counters once. */
+struct turn {
+	uint64_t verdicts[VERDICT_TEMPFAIL + 1];
+	uint64_t bad;
+	size_t out_len; /* bytes in the server's out */
+};
+/* Answers the server's question behind what is in its out already; there must
+ * be room for LISTENER_REPLY_MAX bytes. */
+void turn_answer(
+    struct port *port, const struct listener_view *view, struct turn *t);
+/* The same for a request that is none. */
+void turn_refuse(struct port *port, struct turn *t);
+void turn_count(struct port *port, const struct turn *t);
+
+/* dgram.c: answers the datagrams that wait, a few of them. */
+void dgram_serve(struct port *p);
+
 /* server.c, for conn.c */
 void server_batch(struct server *s);
 void server_released(struct server *s);

@@ -31,8 +31,10 @@ const struct listener_kind *const listener_kinds[] = {
  * side that closes first must be the one that knows about it. */
 const struct option listener_options[] = {
 	{ "listen", OPTION_STRING, "", 0, 0, NULL,
-	    "Where to listen: \"unix:/path\", \"inet:127.0.0.1:PORT\" or "
-	    "\"inet:[::1]:PORT\"; empty for the kind's own place." },
+	    "Where to listen: \"unix:/path\", \"unixgram:/path\" (of kind ask "
+	    "only: one datagram a question, the quickest way for "
+	    "relaypass-run), \"inet:127.0.0.1:PORT\" or \"inet:[::1]:PORT\"; "
+	    "empty for the kind's own place." },
 	{ "mode", OPTION_STRING, "0660", 0, 0, NULL,
 	    "Mode of the socket, in octal." },
 	{ "group", OPTION_STRING, "", 0, 0, NULL,
@@ -164,6 +166,9 @@ static int read_place(
 		return wrong(l, conf, err, "listen", listen,
 		    "expected \"unix:/path\" (107 bytes at most), "
 		    "\"inet:127.0.0.1:PORT\" or \"inet:[::1]:PORT\"");
+	if (l->at.datagram && !l->kind->datagrams)
+		return wrong(l, conf, err, "listen", listen,
+		    "this kind needs a connection: write \"unix:/path\"");
 	if (!parse_mode(mode, &l->mode))
 		return wrong(l, conf, err, "mode", mode,
 		    "expected an octal mode such as 0660");
@@ -213,4 +218,22 @@ void listener_free(struct listener **l)
 	free((*l)->show_uids);
 	free(*l);
 	*l = NULL;
+}
+
+static bool has_uid(const uid_t *uids, size_t n, uid_t uid)
+{
+	for (size_t i = 0; i < n; i++)
+		if (uids[i] == uid && uid != (uid_t)-1)
+			return true;
+	return false;
+}
+
+bool listener_lets_in(const struct listener *l, uid_t uid)
+{
+	return !l->uid_count || has_uid(l->uids, l->uid_count, uid);
+}
+
+bool listener_shows(const struct listener *l, uid_t uid)
+{
+	return has_uid(l->show_uids, l->show_count, uid);
 }

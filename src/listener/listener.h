@@ -34,6 +34,7 @@ struct listener_kind {
 	const char *help;
 	const struct option *options; /* beyond the common ones */
 	const char *listen, *group;   /* defaults of these two options */
+	bool datagrams;     /* requests stand alone: "unixgram:" may be */
 	size_t request_max; /* bytes of one request; more: DECODE_BAD */
 	/* in is not NUL-terminated. Never reads beyond len. */
 	enum decode (*decode)(const struct listener_view *v, const char *in,
@@ -57,11 +58,13 @@ extern const struct option listener_options[];
 /* Where a listener listens. */
 struct listener_endpoint {
 	bool local;     /* a unix socket */
+	bool datagram;  /* local: a question and its answer are one each */
 	char path[108]; /* local */
 	struct addr addr;
 	uint16_t port;
 };
-/* Reads "unix:/path", "inet:192.0.2.1:10040" or "inet:[::1]:10040". Pure. */
+/* Reads "unix:/path", "unixgram:/path", "inet:192.0.2.1:10040" or
+ * "inet:[::1]:10040". Pure. */
 bool listener_parse_listen(const char *text, struct listener_endpoint *out);
 /* Back to the text it came from; returns out. */
 const char *listener_print_listen(
@@ -91,6 +94,10 @@ struct listener {
  */
 struct listener *listener_new(const struct conf_section *conf, struct err *err);
 void listener_free(struct listener **l);
+/* May the user ask on this unix socket, and learn whose lease it is? uid -1 is
+ * nobody that is known. */
+bool listener_lets_in(const struct listener *l, uid_t uid);
+bool listener_shows(const struct listener *l, uid_t uid);
 
 /*
  * For the supervisor, as root: checks the section like listener_new(), then

@@ -137,14 +137,6 @@ static void need_timer(struct server *s)
 /* --- accepting -------------------------------------------------------------
  */
 
-static bool has_uid(const uid_t *uids, size_t n, uid_t uid)
-{
-	for (size_t i = 0; i < n; i++)
-		if (uids[i] == uid)
-			return true;
-	return false;
-}
-
 static bool take_peer_unix(struct conn *c)
 {
 	const struct listener *l = c->port->listener;
@@ -155,11 +147,8 @@ static bool take_peer_unix(struct conn *c)
 
 	c->uid = known ? peer.uid : (uid_t)-1;
 	c->pid = known ? peer.pid : 0;
-	c->view =
-	    &c->port
-		 ->views[known && has_uid(l->show_uids, l->show_count, c->uid)];
-	return !l->uid_count ||
-	       (known && has_uid(l->uids, l->uid_count, c->uid));
+	c->view = &c->port->views[listener_shows(l, c->uid)];
+	return listener_lets_in(l, c->uid);
 }
 
 static bool take_peer_inet(struct conn *c, const struct sockaddr_storage *from)
@@ -289,8 +278,11 @@ static void on_new_client(uv_poll_t *poll, int status, int events)
 		    p->listener->name, uv_strerror(status));
 		return;
 	}
-	while (left-- > 0 && accept_one(p))
-		;
+	if (p->listener->at.datagram)
+		dgram_serve(p);
+	else
+		while (left-- > 0 && accept_one(p))
+			;
 }
 
 /* --- life ------------------------------------------------------------------

@@ -20,6 +20,7 @@
 
 enum {
 	BACKLOG = 1024, /* the kernel cuts it to net.core.somaxconn */
+	SEND_ROOM = 8 << 20, /* answers of datagrams that nobody has read yet */
 	DIRECTORY_MODE = 0750,
 	PORT_DIGITS = 5,
 	PORT_MAX = 65535
@@ -79,9 +80,14 @@ static bool parse_unix(const char *text, struct listener_endpoint *out)
 
 bool listener_parse_listen(const char *text, struct listener_endpoint *out)
 {
-	static const char local[] = "unix:", inet[] = "inet:";
+	static const char local[] = "unix:", datagram[] = "unixgram:",
+			  inet[] = "inet:";
 
 	memset(out, 0, sizeof(*out));
+	if (strncmp(text, datagram, sizeof(datagram) - 1) == 0) {
+		out->datagram = true;
+		return parse_unix(text + sizeof(datagram) - 1, out);
+	}
 	if (strncmp(text, local, sizeof(local) - 1) == 0)
 		return parse_unix(text + sizeof(local) - 1, out);
 	if (strncmp(text, inet, sizeof(inet) - 1) == 0)
@@ -95,7 +101,8 @@ const char *listener_print_listen(
 	char addr[ADDR_TEXT_SIZE];
 
 	if (e->local) {
-		(void)snprintf(out, size, "unix:%s", e->path);
+		(void)snprintf(out, size, "%s:%s",
+		    e->datagram ? "unixgram" : "unix", e->path);
 		return out;
 	}
 	(void)addr_print(&e->addr, addr);
@@ -161,6 +168,24 @@ static void unix_address(const struct listener *l, struct sockaddr_un *out)
 	memcpy(out->sun_path, l->at.path, sizeof(out->sun_path));
 }
 
+static int unix_socket(const struct listener *l)
+{
+	const int on = 1, room = SEND_ROOM;
+	int type = l->at.datagram ? SOCK_DGRAM : SOCK_STREAM;
+	int fd = socket(AF_UNIX, type | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+
+	if (fd < 0 || !l->at.datagram)
+		return fd;
+	/* Each datagram tells who sent it; unix(7). */
+	(void)setsockopt(fd, SOL_SOCKET, SO_PASSCRED, &on, sizeof(on));
+	/* Answers that a client does not read take room of ours, not of its
+	 * own, as long as it lives. */
+	if (setsockopt(fd, SOL_SOCKET, SO_SNDBUFFORCE, &room, sizeof(room)) < 0)
+		(void)setsockopt(
+		    fd, SOL_SOCKET, SO_SNDBUF, &room, sizeof(room));
+	return fd;
+}
+
 /* Removes a socket that nobody answers on. */
 static int remove_stale(const struct listener *l,
     const struct sockaddr_un *address, struct err *err)
@@ -178,12 +203,12 @@ static int remove_stale(const struct listener *l,
 		    "listener %s: %s is there and is no socket; move it away "
 		    "or set `listen`",
 		    l->name, l->at.path);
-	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	fd = unix_socket(l);
 	if (fd < 0)
 		return err_errno(err, EXIT_AGAIN, errno, "socket");
 	if (connect(fd, (const struct sockaddr *)address, sizeof(*address)) ==
 		0 ||
-	    errno == EAGAIN)
+	    errno == EAGAIN || errno == EPROTOTYPE)
 		return err_set(err, EXIT_AGAIN,
 		    "listener %s: another instance answers at %s; stop it "
 		    "first",
@@ -213,7 +238,7 @@ static int open_unix(const struct listener *l, struct err *err)
 	unix_address(l, &address);
 	if (make_directory(l, err) < 0 || remove_stale(l, &address, err) < 0)
 		return -1;
-	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	fd = unix_socket(l);
 	if (fd < 0)
 		return err_errno(err, EXIT_AGAIN, errno, "socket");
 	/* By umask, so that it is at no moment more open than it should be. */
@@ -229,7 +254,7 @@ static int open_unix(const struct listener *l, struct err *err)
 		(void)unlink(l->at.path);
 		return -1;
 	}
-	if (listen(fd, BACKLOG) < 0)
+	if (!l->at.datagram && listen(fd, BACKLOG) < 0)
 		return err_errno(
 		    err, EXIT_AGAIN, errno, "listener %s: listen", l->name);
 	return take_fd(&fd);

@@ -71,8 +71,8 @@ static void test_listener_knows_its_kinds(void **state)
 static void test_listener_reads_places_and_prints_them_back(void **state)
 {
 	static const char *const good[] = { "unix:/run/relaypass/ask",
-		"inet:127.0.0.1:10040", "inet:[::1]:1", "inet:0.0.0.0:65535",
-		"inet:[2001:db8::1]:25" };
+		"unixgram:/run/relaypass/run", "inet:127.0.0.1:10040",
+		"inet:[::1]:1", "inet:0.0.0.0:65535", "inet:[2001:db8::1]:25" };
 	static const char *const bad[] = { "", "unix:", "unix:relative" };
 	struct listener_endpoint e;
 	char text[128], long_path[] = "unix:/" A50 A50 "123456";

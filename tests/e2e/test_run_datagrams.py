@@ -1,0 +1,94 @@
+# SPDX-License-Identifier: ISC
+"""relaypass-run against a socket that takes datagrams."""
+
+import contextlib
+import socket
+import threading
+
+import pytest
+
+from test_run import elapsed, make_run, relayclient  # noqa: F401
+
+
+class Answerer:
+    """A stand-in for relaypassd: each question gets `answer`, None nothing."""
+
+    def __init__(self, path, answer):
+        self.answer, self.questions = answer, []
+        self.socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        self.socket.bind(str(path))
+        self.thread = threading.Thread(target=self.serve, daemon=True)
+        self.thread.start()
+
+    def serve(self):
+        while True:
+            question, sender = self.socket.recvfrom(4096)
+            if question == b"end":
+                return
+            self.questions.append(question)
+            if self.answer is not None:
+                self.socket.sendto(self.answer, sender)
+
+    def close(self):
+        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as last:
+            last.sendto(b"end", self.socket.getsockname())
+        self.thread.join(10)
+        self.socket.close()
+
+
+@pytest.fixture(name="answers")
+def make_answers(tmp_path):
+    with contextlib.ExitStack() as stack:
+        def make(answer):
+            return stack.enter_context(
+                contextlib.closing(Answerer(tmp_path / "ask", answer)))
+        yield make
+
+
+def test_run_asks_by_one_datagram(answers, run):
+    server = answers(b"allow ttl=1800\n")
+    assert relayclient(run()) == ""
+    assert server.questions == [b"check 203.0.113.7\n"]
+
+
+@pytest.mark.parametrize("answer", [
+    b"none\n", b"tempfail unknown\n", b"error no\n", b"allow", b"allowed\n",
+    b"\n", b" allow ttl=1\n", b"x" * 9000])
+def test_run_takes_one_whole_allow_only(answers, run, answer):
+    answers(answer)
+    seconds, seen = elapsed(run)
+    assert relayclient(seen) is None
+    assert seconds < 2.6
+
+
+def test_run_takes_nothing_for_an_empty_answer(answers, run):
+    answers(b"")
+    assert relayclient(run()) is None
+
+
+def test_run_waits_two_seconds_for_a_datagram(answers, run):
+    answers(None)
+    seconds, seen = elapsed(run)
+    assert relayclient(seen) is None
+    assert 1.8 < seconds < 2.6
+
+
+def test_run_waits_two_seconds_at_a_full_queue(run, tmp_path):
+    with contextlib.ExitStack() as stack:
+        queue = stack.enter_context(
+            socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM))
+        queue.bind(str(tmp_path / "ask"))
+        one = stack.enter_context(
+            socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM))
+        one.setblocking(False)
+        with contextlib.suppress(BlockingIOError):
+            while True:
+                one.sendto(b"check 192.0.2.1\n", str(tmp_path / "ask"))
+        seconds, seen = elapsed(run)
+    assert relayclient(seen) is None
+    assert 1.8 < seconds < 2.6
+
+
+def test_run_keeps_no_descriptor_of_it(answers, run):
+    answers(b"allow ttl=1800\n")
+    assert run(stdin=None)["fds"] == [0, 1, 2]
