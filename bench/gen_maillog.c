@@ -30,6 +30,7 @@ struct gen {
 	enum format format;
 	enum mix mix;
 	unsigned ips, ipv6, login_pct;
+	unsigned client; /* of this line: 0 to ips - 1 */
 	uint64_t bytes, lines, logins, logouts, want;
 	time_t now;
 	char stamp[64];
@@ -73,16 +74,18 @@ static const char *const users[] = { "anna", "bernd", "carla", "dieter.maier",
 static const char *const domains[] = { "example.org", "example.net",
 	"mail.example.com", "sub.example.edu" };
 
+/* Behind an address sits mostly one user, and sometimes a second. */
 static void add_user(struct gen *g)
 {
-	add(g, "%s%u@%s", users[pick(g, 16)], pick(g, 4000),
-	    domains[pick(g, 4)]);
+	unsigned n = 2 * g->client + (pick(g, 10) == 0);
+
+	add(g, "%s%u@%s", users[n % 16], n / 16, domains[n / 2 % 4]);
 }
 
 /* A client: the same address has always the same kind. */
 static void add_ip(struct gen *g, int mapped)
 {
-	unsigned n = pick(g, g->ips);
+	unsigned n = g->client;
 
 	if (n % 100 < g->ipv6)
 		add(g, "2001:db8:%x:%x::%x", n >> 8 & 0xffff, n & 0xff,
@@ -107,6 +110,7 @@ static void head(struct gen *g, const char *program, unsigned pid)
 	char number[16] = "";
 
 	g->used = 0;
+	g->client = pick(g, g->ips);
 	if (g->lines % PER_SECOND == 0) {
 		struct tm tm;
 
@@ -187,9 +191,10 @@ static void cyrus_login(struct gen *g)
 	/* RFC 5424 output keeps no service name; here it does. */
 	add(g, "login: c%u.dyn.example.net [", pick(g, 10000));
 	add_ip(g, 0);
-	add(g, "] %s%u plaintext+TLS User logged in SESSIONID=<mx1-%u-%u-1>",
-	    users[pick(g, 16)], pick(g, 4000), pick(g, 40000),
-	    pick(g, 1000000));
+	add(g, "] ");
+	add_user(g);
+	add(g, " plaintext+TLS User logged in SESSIONID=<mx1-%u-%u-1>",
+	    pick(g, 40000), pick(g, 1000000));
 	g->logins++;
 	finish(g);
 }

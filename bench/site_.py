@@ -12,7 +12,7 @@ BUILD = Path(os.environ.get("RELAYPASS_BUILD", "build-bench"))
 CONFIG = """
 relaypass {{ directory = "{dir}/ledger" run-directory = "{dir}"
              pattern-directory = "" log-level = "error" answerers = {answerers} }}
-lease     {{ ttl = "{ttl}" hold-sessions = "no" }}
+lease     {{ ttl = "{ttl}" hold-sessions = "{hold}" }}
 source   maillog {{ kind = "file" path = {{"{dir}/mail.log"}} }}
 listener ask     {{ kind = "ask" listen = "unix:{dir}/ask" }}
 listener run     {{ kind = "ask" listen = "unixgram:{dir}/run" }}
@@ -21,12 +21,12 @@ listener policy  {{ kind = "postfix-policy" listen = "unix:{dir}/policy" }}
 
 
 class Site:
-    def __init__(self, ttl="1h", answerers=1):
+    def __init__(self, ttl="1h", answerers=1, hold="no"):
         self.dir = Path(tempfile.mkdtemp(prefix="relaypass-bench-"))
         self.dir.chmod(0o755)
         self.log = open(self.dir / "mail.log", "ab", buffering=0)
         (self.dir / "relaypass.conf").write_text(
-            CONFIG.format(dir=self.dir, ttl=ttl, answerers=answerers))
+            CONFIG.format(dir=self.dir, ttl=ttl, answerers=answerers, hold=hold))
         self.daemon = None
 
     def start(self):
