@@ -299,8 +299,8 @@ static int ask_send(struct question *q, const char *address)
 	len = append(line, len, "\n");
 	/* On a connection there is always room for one short line; a socket
 	 * of datagrams may be full of others'. */
-	while (send(q->fd, line, len, MSG_NOSIGNAL | MSG_DONTWAIT) !=
-	       (ssize_t)len)
+	while (
+	    send(q->fd, line, len, MSG_NOSIGNAL | MSG_DONTWAIT) != (ssize_t)len)
 		if (errno != EAGAIN || wait_for(q, &p) < 0)
 			return -1;
 	return 0;
@@ -367,9 +367,8 @@ static int ask_by(int type, const char *path, const char *address)
 	/* Without a name nobody could answer a datagram (unix(7), autobind).
 	 * It comes last: from then on, nobody but the daemon reaches us. */
 	if (ask_connect(&q, path) == 0 &&
-	    (type == SOCK_STREAM ||
-		bind(q.fd, (const struct sockaddr *)&any,
-		    sizeof(any.sun_family)) == 0) &&
+	    (type == SOCK_STREAM || bind(q.fd, (const struct sockaddr *)&any,
+					sizeof(any.sun_family)) == 0) &&
 	    ask_send(&q, address) == 0)
 		answer = ask_receive(&q);
 	int saved = errno;

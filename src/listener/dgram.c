@@ -60,8 +60,9 @@ static void drop(struct port *p, const struct letter *l, const char *reason)
 {
 	atomic_fetch_add_explicit(
 	    &p->given.counts->dropped, 1, memory_order_relaxed);
-	log_warn(LOG_LISTENER_CLIENT, "listener=%s peer=uid:%ld/pid:%ld "
-				      "reason=%s",
+	log_warn(LOG_LISTENER_CLIENT,
+	    "listener=%s peer=uid:%ld/pid:%ld "
+	    "reason=%s",
 	    p->listener->name, (long)l->sender.uid, (long)l->sender.pid,
 	    reason);
 }
@@ -102,8 +103,8 @@ static void serve(struct port *p, const struct letter *l)
 	turn_count(p, &t);
 	if (sendto(p->given.fd, s->out, t.out_len, MSG_NOSIGNAL | MSG_DONTWAIT,
 		(const struct sockaddr *)&l->from, l->from_len) < 0)
-		drop(p, l, l->from_len > sizeof(sa_family_t) ? "lost"
-							      : "no-name");
+		drop(p, l,
+		    l->from_len > sizeof(sa_family_t) ? "lost" : "no-name");
 }
 
 void dgram_serve(struct port *p)

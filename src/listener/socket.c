@@ -19,7 +19,7 @@
 #include "listener.h"
 
 enum {
-	BACKLOG = 1024, /* the kernel cuts it to net.core.somaxconn */
+	BACKLOG = 1024,      /* the kernel cuts it to net.core.somaxconn */
 	SEND_ROOM = 8 << 20, /* answers of datagrams that nobody has read yet */
 	DIRECTORY_MODE = 0750,
 	PORT_DIGITS = 5,
