@@ -93,9 +93,9 @@ static void set_up(struct corpus *c)
 	char text[200];
 	const char *servers = strcmp(c->format, "all") ? c->format : "";
 	struct err err = { 0 };
-	struct patterns_options o = { .dir = TEST_DATA "/patterns",
-		.servers =
-		    strcmp(servers, "exchange-csv") ? servers : "exchange" };
+	struct patterns_options o = { .servers = strcmp(servers, "exchange-csv")
+						     ? servers
+						     : "exchange" };
 	const struct addr own[] = { address("198.51.100.1"),
 		address("2001:db8::1") };
 

@@ -46,7 +46,7 @@ static int set_up(void **state)
 	struct world *w = xcalloc(1, sizeof(*w));
 
 	setenv("TZ", "UTC", 1);
-	w->patterns = open_with(NULL, TEST_DATA "/patterns");
+	w->patterns = open_with(NULL, NULL);
 	w->matcher = matcher_new(w->patterns);
 	*state = w;
 	return 0;

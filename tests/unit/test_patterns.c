@@ -95,6 +95,16 @@ static void test_patterns_samples_hit_no_other_server(void **state)
 	assert_int_equal(wrong, 0);
 }
 
+/* Some servers write nothing that proves a login; then the file says so. */
+static bool has_logins(const struct pattern_file *f)
+{
+	for (size_t b = 0; b < f->block_count; b++)
+		for (size_t k = 0; k < f->blocks[b].expr_count; k++)
+			if (f->blocks[b].exprs[k].kind == PATTERN_LOGIN)
+				return true;
+	return false;
+}
+
 static void test_patterns_have_genuine_and_hostile_samples(void **state)
 {
 	struct patterns *p = open_servers(NULL, false);
@@ -108,7 +118,8 @@ static void test_patterns_have_genuine_and_hostile_samples(void **state)
 			genuine += f->samples[n].kind == LOGIN_IN;
 			none += f->samples[n].kind == LOGIN_NOTHING;
 		}
-		if (genuine < 3 || none < 5 || !f->about)
+		if ((has_logins(f) ? genuine < 3 : !f->notes.n) || none < 5 ||
+		    !f->about)
 			fail_msg("%s: %d logins, %d hostile", f->path, genuine,
 			    none);
 	}
