@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * fuzz_header - the head of any line: what is found lies inside the line and in
- * its order, and the time is the same whether days are remembered or not.
+ * fuzz_header - the head of any line: its fields, put together again, are the
+ * line; and neither remembered days nor remembered heads change a result.
  */
 #include <stdint.h>
 #include <stdlib.h>
@@ -42,6 +42,77 @@ static void check_places(const struct header *h, const char *line, size_t len)
 		must(h->tag_len && h->stamp.kind != STAMP_NONE);
 	if (h->stamp.kind == STAMP_NONE && h->place == HEADER_FILE)
 		must(h->msg == line);
+}
+
+/* "PROGRAM[PID]: " at p, the message behind it. */
+static void check_tag(const struct header *h, const char *p)
+{
+	size_t digits;
+
+	must(h->tag_len && h->tag == p);
+	p += h->tag_len;
+	if (*p == '[') {
+		digits = (size_t)((const char *)memchr(
+				      p, ']', (size_t)(h->msg - p)) -
+				  p - 1);
+		must(digits >= 1 && digits <= 10);
+		must(strtoull(p + 1, NULL, 10) == h->pid);
+		p += digits + 2;
+	} else {
+		must(!h->pid);
+	}
+	must(p[0] == ':' && p[1] == ' ' && p + 2 == h->msg);
+}
+
+/* RFC 5424 is told by "<PRI>1 ", and has blanks around each field. */
+static void check_syslog(const struct header *h, const char *line, size_t len)
+{
+	const char *end = line + len, *p = line;
+	struct stamp stamp;
+
+	if (*p == '<')
+		p = (const char *)memchr(p, '>', len) + 1;
+	if (p > line && end - p >= 2 && p[0] == '1' && p[1] == ' ') {
+		must(h->stamp.kind == STAMP_OFFSET ||
+		     h->stamp.kind == STAMP_NONE);
+		must(!h->tag_len ||
+		     (h->tag[-1] == ' ' && h->tag[h->tag_len] == ' '));
+		return;
+	}
+	p += stamp_parse(p, (size_t)(end - p), &stamp);
+	must(stamp.kind != STAMP_NONE && stamp.kind == h->stamp.kind);
+	must(*p == ' ' && h->host == p + 1 && h->host_len);
+	p = h->host + h->host_len;
+	must(*p++ == ' ');
+	if (p != h->tag) {
+		must(h->tag[-1] == ' ');
+		must(header_is_priority(p, (size_t)(h->tag - 1 - p)));
+	}
+	check_tag(h, h->tag);
+}
+
+/* Stamp and message, or a program before both, or a message alone. */
+static void check_own_file(const struct header *h, const char *line, size_t len)
+{
+	const char *p = h->place == HEADER_LEAD ? h->msg : line;
+	struct header lead = *h;
+	struct stamp stamp;
+
+	if (h->stamp.kind == STAMP_NONE)
+		return;
+	if (h->place == HEADER_LEAD) {
+		p = memmem(line, len, ": ", 2);
+		must(p);
+		p += 2;
+		lead.msg = p;
+		check_tag(&lead, line);
+	} else if (*p == '<') {
+		p = (const char *)memchr(p, '>', len) + 1;
+	}
+	p += stamp_parse(p, (size_t)(line + len - p), &stamp);
+	must(stamp.kind == h->stamp.kind);
+	must(p == line + len || *p == ' ');
+	must(h->msg == p + (p < line + len));
 }
 
 /* A clock out of the input, and a stamp read twice. */
@@ -93,6 +164,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	}
 	check_memory(line, len, &h);
 	check_places(&h, line, len);
+	if (h.place == HEADER_SYSLOG)
+		check_syslog(&h, line, len);
+	else
+		check_own_file(&h, line, len);
 	check_time(&h, clock);
 	return 0;
 }

@@ -1,15 +1,17 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * fuzz_matcher - a line, whole or with strangers' text in the places where
- * servers print it. In the first case: JIT, interpreter and a matcher without
- * memory agree, and a login's address and user stand in the line as they are.
- * In the second: the true address, or nothing.
+ * fuzz_matcher - a line, whole, or what a stranger typed, in all the places
+ * where one of the servers prints such text (tests/print). In the first case:
+ * JIT, interpreter and a matcher without memory agree, and a login's address
+ * and user stand in the line as they are. In the second: the true address, or
+ * nothing.
  */
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "../tests/print/print.h"
 #include "base/line.h"
 #include "base/mem.h"
 #include "pattern/pattern.h"
@@ -21,30 +23,28 @@ static const int64_t now = 1795198200000, skew = 300000;
 static struct patterns *fast, *slow;
 static struct matcher *used;
 
-/* %D %C %Y: a name as Dovecot, Courier, Cyrus write it; %H: any text. */
-static const struct {
-	int login;
-	const char *text;
-} formats[] = {
-	{ 1, "dovecot: imap-login: Login: user=<%D>, method=PLAIN, "
-	     "rip=192.0.2.1, lip=198.51.100.1, mpid=7, TLS, session=<a>" },
-	{ 1, "dovecot: pop3-login: Logged in: user=<%D>, method=PLAIN, "
-	     "rip=192.0.2.1, lip=198.51.100.1, TLS" },
-	{ 1, "imap-login: Login: %D [192.0.2.1]" },
-	{ 1, "imapd: LOGIN, user=%C, ip=[192.0.2.1], port=[1], protocol=IMAP" },
-	{ 1, "pop3d: LOGIN, user=%C, ip=[192.0.2.1]" },
-	{ 1, "cyrus/imap[1]: login: [192.0.2.1] %Y plaintext User logged in" },
-	{ 1, "imap[1]: login: %H [192.0.2.1] bob PLAIN User logged in" },
-	{ 0, "dovecot: imap-login: Disconnected (auth failed): user=<%D>, "
-	     "method=PLAIN, rip=192.0.2.1, lip=198.51.100.1, session=<a>" },
-	{ 0, "dovecot: auth: passwd-file(%D,192.0.2.1): unknown user" },
-	{ 0, "dovecot: lmtp(%D)<1><a>: msgid=<%H>: saved mail to %H" },
-	{ 0, "dovecot: imap(bob)<1><a>: delete: box=%H, subject=%H" },
-	{ 0, "imapd: LOGIN FAILED, user=%C, ip=[192.0.2.1], port=[1]" },
-	{ 0, "cyrus/imap[1]: login: [192.0.2.1] anonymous %H" },
-	{ 0, "cyrus/imap[1]: badlogin: [192.0.2.1] plaintext (%Y) [%H]" },
-	{ 0, "postfix/smtpd[1]: NOQUEUE: reject: RCPT from x[192.0.2.1]: %H" },
-};
+enum { ROWS_MAX = 512 };
+
+static struct {
+	const struct server *server;
+	const struct format *format;
+	struct variants variants;
+} rows[ROWS_MAX];
+static size_t row_count;
+
+static void list_rows(void)
+{
+	const struct server *s;
+
+	for (size_t i = 0; (s = server_at(i)) != NULL; i++)
+		for (size_t k = 0; k < s->count; k++) {
+			must(row_count < ROWS_MAX);
+			rows[row_count].server = s;
+			rows[row_count].format = &s->formats[k];
+			rows[row_count++].variants =
+			    variants_of(s->formats[k].text);
+		}
+}
 
 int LLVMFuzzerInitialize(int *argc, char ***argv)
 {
@@ -59,6 +59,8 @@ int LLVMFuzzerInitialize(int *argc, char ***argv)
 	slow = patterns_open(&o, &err);
 	must(fast && slow);
 	used = matcher_new(fast);
+	stranger_prepare(0);
+	list_rows();
 	return 0;
 }
 
@@ -97,59 +99,37 @@ static void whole(const char *line, size_t len)
 		check_login(&a, line, len);
 }
 
-static size_t put_text(
-    char *out, size_t room, const char *text, size_t len, char how)
-{
-	size_t n = how == 'D' && len > 80 ? 80 : len;
-
-	n = n < room ? n : room;
-	for (size_t i = 0; i < n; i++) {
-		unsigned char c = (unsigned char)text[i];
-
-		if (how == 'D' && (c < ' ' || c == 0x7f))
-			c = '?';
-		if (c == '\n')
-			c = '.';
-		if (how == 'Y' && c >= 'A' && c <= 'Z')
-			c += 32;
-		out[i] = (char)c;
-	}
-	return n;
-}
-
 /* The bytes where a server prints what a stranger chose. */
-static void embedded(unsigned format, const char *text, size_t len)
+static void embedded(unsigned choice, const char *typed, size_t len)
 {
-	static char line[LINE_MAX_BYTES + 1];
-	const char *f = formats[format].text;
-	size_t n = (size_t)snprintf(line, sizeof(line), "Nov 20 18:05:01 mx1 ");
-	struct addr client;
+	static struct text text;
+	static struct line line;
+	struct scene scene = { .typed = &text };
+	struct rng rng = rng_from(choice, 0, 0);
+	size_t row = choice % row_count;
 	struct login l;
 
-	addr_parse("192.0.2.1", 9, &client);
-	for (; *f && n < sizeof(line); f++) {
-		if (*f == '%')
-			n += put_text(
-			    line + n, sizeof(line) - n, text, len, *++f);
-		else
-			line[n++] = *f;
-	}
-	if (match(fast, line, n, &l) != LOGIN_IN)
+	text.len = 0;
+	text_put(&text, typed, len);
+	line_print(&line, &rng, rows[row].server, rows[row].format,
+	    &rows[row].variants, &scene);
+	if (line.text.len > LINE_MAX_BYTES ||
+	    match(fast, line.text.at, line.text.len, &l) != LOGIN_IN)
 		return;
-	must(formats[format].login && addr_equal(&l.addr, &client));
-	check_login(&l, line, n);
+	must(line.login && addr_equal(&l.addr, &line.client));
+	check_login(&l, line.text.at, line.text.len);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	AUTO_FREE char *copy = xmalloc(size);
 
-	if (!size)
+	if (size < 2)
 		return 0;
-	memcpy(copy, data + 1, size - 1);
-	if (data[0] < COUNT_OF(formats))
-		embedded(data[0], copy, size - 1);
+	memcpy(copy, data, size);
+	if (data[0] == 'L')
+		whole(copy + 1, size - 1);
 	else
-		whole(copy, size - 1);
+		embedded(data[0] | (unsigned)data[1] << 8, copy + 2, size - 2);
 	return 0;
 }

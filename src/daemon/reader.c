@@ -16,6 +16,7 @@
 #include "child.h"
 #include "lockdown.h"
 #include "login/rules.h"
+#include "pattern/file.h"
 
 enum { WAIT_MS = 500, CURSORS_MAX = 4096 };
 
@@ -172,21 +173,39 @@ static int open_source(struct reader *r, struct patterns *patterns,
 	return r->source ? 0 : -1;
 }
 
-static struct patterns *open_patterns(const struct conf *conf, struct err *err)
+static void tell_unknown_user(
+    void *ctx, const struct pattern_file *f, int line, const char *name)
 {
-	const struct conf_section *main = conf_at(conf, "relaypass", 0);
+	char path[1000], user[200];
+
+	(void)ctx;
+	log_warn(LOG_PATTERN, "file=%s line=%d unknown-user=%s",
+	    log_quote(f->path, strlen(f->path), path, sizeof(path)), line,
+	    log_quote(name, strlen(name), user, sizeof(user)));
+}
+
+static struct patterns *open_patterns(
+    const struct child_env *env, struct err *err)
+{
+	const struct conf_section *main = conf_at(env->conf, "relaypass", 0);
 	struct patterns_options o = {
 		.dir = conf_string(main, "pattern-directory"),
-		.servers = conf_string(main, "servers"),
+		.servers = conf_string(env->source, "servers"),
 	};
 	struct patterns *p;
 
+	if (!o.servers[0])
+		o.servers = conf_string(main, "servers");
 	if (!o.dir[0])
 		o.dir = NULL;
 	p = patterns_open(&o, err);
-	if (p)
-		log_info(LOG_PATTERN, "servers=%zu jit=%s", patterns_count(p),
-		    patterns_have_jit(p) ? "yes" : "no");
+	if (!p)
+		return NULL;
+	log_info(LOG_PATTERN, "servers=%zu jit=%s", patterns_count(p),
+	    patterns_have_jit(p) ? "yes" : "no");
+	for (size_t i = 0; i < patterns_count(p); i++)
+		(void)pattern_file_unknown_users(
+		    patterns_file(p, i), tell_unknown_user, NULL);
 	return p;
 }
 
@@ -209,7 +228,7 @@ int reader_main(const struct child_env *env)
 
 	r.kind = source_kind_find(conf_kind(env->source));
 	rules = rules_new(conf_at(env->conf, "lease", 0), NULL, 0);
-	patterns = open_patterns(env->conf, &err);
+	patterns = open_patterns(env, &err);
 	if (!patterns)
 		return child_fail(LOG_PATTERN, &err);
 	child_stand_back();

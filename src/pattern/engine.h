@@ -61,6 +61,7 @@ struct patterns {
 	uint8_t quick[QUICK_BITS / 8];
 	uint32_t pairs; /* capture pairs of the widest set */
 	bool jit;
+	bool guarded; /* some block says who may send its lines */
 };
 
 static inline uint32_t quick_hash(const char *p)
@@ -87,6 +88,10 @@ void runner_release(struct runner *r);
  * -2: the match limit stopped it. */
 int runner_match(
     struct runner *r, const struct set *s, const char *msg, size_t len);
+
+/* For samples, which show lines rather than prove them: without the suffix one
+ * counts as sent by whom its block wants. */
+void matcher_believe(struct matcher *m);
 
 /* For so many names. */
 void engine_table_init(struct tag_table *t, size_t names);

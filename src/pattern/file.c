@@ -8,6 +8,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <pwd.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -307,6 +308,77 @@ static int do_near(struct reader *r, const char *value)
 	return 0;
 }
 
+/* Of a number or a name; false: a number that is no uid. */
+static bool find_uid(const char *word, uint32_t *out)
+{
+	size_t digits = strspn(word, "0123456789");
+	const struct passwd *user;
+
+	if (digits && !word[digits]) {
+		unsigned long long v = strtoull(word, NULL, 10);
+
+		*out = (uint32_t)v;
+		return v < PATTERN_NO_UID;
+	}
+	user = getpwnam(word);
+	*out = user ? user->pw_uid : PATTERN_NO_UID;
+	return true;
+}
+
+/* Looked up now: a reader that is locked down cannot. */
+static int do_uid(struct reader *r, const char *value)
+{
+	struct pattern_block *b = block_of(r);
+	struct pattern_users *u = b ? &b->users : &r->file->users;
+	size_t before = u->words.n;
+
+	add_words(&u->words, value);
+	if (u->words.n == before)
+		return bad(r, "uid: expected numbers or names of users");
+	u->uids = xrealloc(u->uids, u->words.n, sizeof(*u->uids));
+	u->line = r->line;
+	for (size_t i = before; i < u->words.n; i++)
+		if (!find_uid(u->words.at[i], &u->uids[i]))
+			return bad(r, "uid: expected numbers below 4294967295");
+	return 0;
+}
+
+/* Blocks do not move any more. */
+static void set_senders(struct pattern_file *f)
+{
+	for (size_t i = 0; i < f->block_count; i++) {
+		struct pattern_block *b = &f->blocks[i];
+
+		b->senders = b->users.words.n   ? &b->users
+			     : f->users.words.n ? &f->users
+						: NULL;
+	}
+}
+
+static size_t unknown_users(const struct pattern_file *f,
+    const struct pattern_users *u, pattern_user_fn *fn, void *ctx)
+{
+	size_t unknown = 0;
+
+	for (size_t i = 0; i < u->words.n; i++) {
+		if (u->uids[i] != PATTERN_NO_UID)
+			continue;
+		unknown++;
+		fn(ctx, f, u->line, u->words.at[i]);
+	}
+	return unknown;
+}
+
+size_t pattern_file_unknown_users(
+    const struct pattern_file *f, pattern_user_fn *fn, void *ctx)
+{
+	size_t unknown = unknown_users(f, &f->users, fn, ctx);
+
+	for (size_t i = 0; i < f->block_count; i++)
+		unknown += unknown_users(f, &f->blocks[i].users, fn, ctx);
+	return unknown;
+}
+
 static int do_sample(struct reader *r, const char *value)
 {
 	struct pattern_file *f = r->file;
@@ -337,6 +409,7 @@ static const struct keyword keywords[] = {
 	{ "tls", do_tls },
 	{ "join", do_join },
 	{ "near", do_near },
+	{ "uid", do_uid },
 	{ "sample", do_sample },
 };
 
@@ -378,6 +451,7 @@ static int read_all(struct reader *r, const char *text, size_t len)
 	}
 	if (!r->file->name)
 		return bad(r, "expected `server NAME`");
+	set_senders(r->file);
 	return 0;
 }
 
@@ -432,11 +506,18 @@ static void free_words(struct pattern_words *w)
 	free(w->at);
 }
 
+static void free_users(struct pattern_users *u)
+{
+	free_words(&u->words);
+	free(u->uids);
+}
+
 static void free_block(struct pattern_block *b)
 {
 	free_words(&b->names);
 	free_words(&b->tls);
 	free_words(&b->near);
+	free_users(&b->users);
 	for (size_t i = 0; i < b->expr_count; i++)
 		free(b->exprs[i].text);
 	free(b->exprs);
@@ -456,6 +537,7 @@ void pattern_file_free(struct pattern_file **fp)
 		free(f->samples[i].text);
 	}
 	free_words(&f->notes);
+	free_users(&f->users);
 	free(f->blocks);
 	free(f->samples);
 	free(f->path);

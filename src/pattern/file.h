@@ -41,6 +41,10 @@
  *                        is not older; once
  *   near TEXT            a message that begins so and matches nothing is
  *                        counted as refused
+ *   uid USER...          only lines that a process of one of these users sent,
+ *                        by number or name; before the first block, for all
+ *                        that say nothing themselves. A source that cannot
+ *                        tell (no Annotate) gives nothing then
  *
  * Samples, anywhere behind the name of the server:
  *
@@ -48,7 +52,9 @@
  *                        "login", "logout", "restart" with ip=, user=,
  *                        session=, mpid=, tls=1, time= (ms) as far as it
  *                        matters; values are %XX-coded. They run in their
- *                        order, so that two lines can be joined.
+ *                        order, so that two lines can be joined. One with
+ *                        rsyslog's suffix is read as a source of such lines
+ *                        reads it; any other as if `uid` were content.
  *
  * Ready-made pieces: %ip% an address, %num% digits, %host% a host name.
  * safety.h says what an expression may hold.
@@ -70,6 +76,9 @@ enum pattern_kind {
 	PATTERN_FAIL,
 	PATTERN_START
 };
+
+/* Nobody's: what chown(2) takes for "leave it". */
+#define PATTERN_NO_UID UINT32_MAX
 
 enum pattern_place { PATTERN_PROGRAM, PATTERN_LEAD, PATTERN_FILE };
 
@@ -103,6 +112,13 @@ struct pattern_words {
 	size_t n;
 };
 
+/* Who may have sent a line. */
+struct pattern_users {
+	struct pattern_words words; /* as they are written */
+	uint32_t *uids; /* in the same order; PATTERN_NO_UID: no such user */
+	int line;
+};
+
 struct pattern_expr {
 	enum pattern_kind kind;
 	int line;
@@ -118,6 +134,8 @@ struct pattern_block {
 	size_t field_count;
 	enum pattern_field fields[FIELD_COUNT];
 	int64_t join; /* ms; 0: a login line names its address itself */
+	struct pattern_users users;
+	const struct pattern_users *senders; /* its own, the file's, or NULL */
 	struct pattern_expr *exprs;
 	size_t expr_count;
 };
@@ -136,6 +154,7 @@ struct pattern_file {
 	size_t source_len;
 	char *name, *about;
 	struct pattern_words notes;
+	struct pattern_users users; /* of blocks that name none */
 	struct pattern_block *blocks;
 	struct pattern_sample *samples;
 	size_t block_count, sample_count;
@@ -147,6 +166,12 @@ struct pattern_file *pattern_file_parse(
 /* The same from a file of at most 1 MiB. */
 struct pattern_file *pattern_file_load(const char *path, struct err *err);
 void pattern_file_free(struct pattern_file **f);
+
+/* Tells of names behind `uid` that no user has here. Returns how many. */
+typedef void pattern_user_fn(
+    void *ctx, const struct pattern_file *f, int line, const char *name);
+size_t pattern_file_unknown_users(
+    const struct pattern_file *f, pattern_user_fn *fn, void *ctx);
 
 /* Reads "WHAT | LINE". NULL, or what is wrong. (sample.c) */
 const char *pattern_sample_parse(struct pattern_sample *s, const char *text);

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "annotate.h"
 #include "base/line.h"
 #include "base/mem.h"
 #include "engine.h"
@@ -32,6 +33,9 @@ struct matcher {
 	struct quick_host hosts[HOSTS]; /* seen in whole heads, by hash */
 	struct header_memory head;
 	const struct set *set; /* of the program in it */
+	bool annotated, believing;
+	bool guarded; /* it matters who sent a line */
+	uint32_t uid; /* of its suffix */
 };
 
 struct matcher *matcher_new(const struct patterns *p)
@@ -39,6 +43,7 @@ struct matcher *matcher_new(const struct patterns *p)
 	struct matcher *m = xcalloc(1, sizeof(*m));
 
 	m->patterns = p;
+	m->guarded = p->guarded;
 	runner_init(&m->runner, p);
 	return m;
 }
@@ -58,6 +63,17 @@ void matcher_free(struct matcher **mp)
 struct matcher_counts matcher_counts(const struct matcher *m)
 {
 	return m->counts;
+}
+
+void matcher_annotated(struct matcher *m, bool annotated)
+{
+	m->annotated = annotated;
+	m->guarded = annotated || m->patterns->guarded;
+}
+
+void matcher_believe(struct matcher *m)
+{
+	m->believing = true;
 }
 
 static const uint64_t ones = 0x0101010101010101, highs = 0x8080808080808080;
@@ -299,6 +315,30 @@ static int64_t line_time(
 	return stamp_read(&m->stamps, &stamp, now, skew);
 }
 
+/* The line without its suffix, if it must have one; notes who sent it. */
+static size_t take_suffix(struct matcher *m, const char *line, size_t len)
+{
+	m->uid = PATTERN_NO_UID;
+	if (m->annotated && !has_control(line, len))
+		(void)annotate_cut(line, &len, &m->uid);
+	return len;
+}
+
+/* May whoever sent the line write lines of this block? */
+static bool is_sender(const struct matcher *m, const struct pattern_block *b)
+{
+	const struct pattern_users *u = b->senders;
+	size_t i = 0;
+
+	if (!m->annotated)
+		return !u || m->believing;
+	if (!u || m->uid == PATTERN_NO_UID)
+		return m->uid != PATTERN_NO_UID;
+	while (i < u->words.n && u->uids[i] != m->uid)
+		i++;
+	return i < u->words.n;
+}
+
 static void count(struct matcher *m, enum login_kind kind)
 {
 	m->counts.logins += kind == LOGIN_IN || kind == LOGIN_ALIVE;
@@ -320,6 +360,8 @@ enum login_kind matcher_line(struct matcher *m, const char *line, size_t len,
 	m->counts.lines++;
 	if (len && line[len - 1] == '\r')
 		len--;
+	if (m->guarded)
+		len = take_suffix(m, line, len);
 	quick = quick_look(m, line, len);
 	if (quick == QUICK_SKIP || len > LINE_MAX_BYTES)
 		return LOGIN_NOTHING;
@@ -342,7 +384,8 @@ enum login_kind matcher_line(struct matcher *m, const char *line, size_t len,
 	hit.alt = &set->alts[n];
 	hit.ends = pcre2_get_ovector_pointer(m->runner.data);
 	hit.time = line_time(m, &hit, now_wall, skew);
-	if (hit.time >= 0 && !has_control(line, len))
+	if (hit.time >= 0 && !has_control(line, len) &&
+	    (!m->guarded || is_sender(m, hit.alt->block)))
 		kind = hit_login(&hit, &m->join, out, &refused);
 	m->counts.refused += refused;
 	count(m, kind);

@@ -167,6 +167,13 @@ static void add_plan(struct plans *plans, const char *name)
 	plans->at[plans->n++] = (struct plan){ .name = name };
 }
 
+static void note_guard(const struct pattern_block *b, void *ctx)
+{
+	struct patterns *p = ctx;
+
+	p->guarded |= b->senders != NULL;
+}
+
 static void add_names(const struct pattern_block *b, void *ctx)
 {
 	if (b->place == PATTERN_FILE)
@@ -359,6 +366,7 @@ static int build(struct patterns *p, struct err *err)
 	for (int place = 0; place < 3; place++) {
 		struct plans *of = &plans[place];
 
+		each_block(p, (enum pattern_place)place, note_guard, p);
 		each_block(p, (enum pattern_place)place, add_names, of);
 		for (size_t i = 0; i < of->n; i++)
 			each_block(p, (enum pattern_place)place, add_block,

@@ -53,6 +53,13 @@ double pattern_cost(const struct pattern_file *f, const struct pattern_expr *e);
 
 struct matcher *matcher_new(const struct patterns *p);
 void matcher_free(struct matcher **m);
+/*
+ * Its lines come from rsyslog with Annotate="on" (annotate.h) or not, which is
+ * how it begins. If so, a line without the suffix gives nothing, and the
+ * message that is matched is what stands before it. If not, blocks that say
+ * `uid` give nothing.
+ */
+void matcher_annotated(struct matcher *m, bool annotated);
 
 /*
  * Reads one line (without LF). now.wall chooses year and zone of stamps that

@@ -7,10 +7,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "annotate.h"
 #include "base/kv.h"
 #include "base/mem.h"
-#include "file.h"
-#include "pattern.h"
+#include "engine.h"
 
 /* 2026-11-20T19:00:00Z: whatever the stamps of samples say, the year-less ones
  * get a reading, and two lines that belong together the same one. */
@@ -115,18 +115,30 @@ static bool is_wanted(const struct pattern_sample *s, enum login_kind kind,
 	return true;
 }
 
+static bool is_annotated(const struct pattern_sample *s)
+{
+	size_t len = s->text_len;
+	uint32_t uid;
+
+	return annotate_cut(s->text, &len, &uid);
+}
+
 size_t patterns_run_samples(const struct patterns *p,
     const struct pattern_file *f, patterns_sample_fn *fn, void *ctx)
 {
 	struct matcher *m = matcher_new(p);
 	size_t wrong = 0;
 
+	matcher_believe(m);
 	for (size_t i = 0; i < f->sample_count; i++) {
 		const struct pattern_sample *s = &f->samples[i];
 		struct login l = { 0 };
-		enum login_kind kind = matcher_line(
-		    m, s->text, s->text_len, sample_now, sample_skew, &l);
+		enum login_kind kind;
 		char why[700] = "";
+
+		matcher_annotated(m, is_annotated(s));
+		kind = matcher_line(
+		    m, s->text, s->text_len, sample_now, sample_skew, &l);
 
 		if (is_wanted(s, kind, &l, why, sizeof(why)))
 			continue;

@@ -9,7 +9,12 @@
 #include <string.h>
 #include <time.h>
 
-enum { DAY_SECONDS = 86400, ZONE_MAX = 14 * 3600, YEARS_BACK = 9 };
+enum {
+	DAY_SECONDS = 86400,
+	ZONE_EAST = 14 * 3600, /* Kiritimati; no clock is further ahead */
+	ZONE_WEST = 12 * 3600, /* at sea; nor further behind */
+	YEARS_BACK = 9
+};
 
 /* TAI64 labels are 2^62 plus seconds; the writers count 10 s of TAI - UTC. */
 static const uint64_t tai_epoch = ((uint64_t)1 << 62) + 10;
@@ -120,7 +125,7 @@ static size_t fraction_parse(const char *p, size_t len, int *ms)
 static size_t zone_parse(const char *p, size_t len, int *offset)
 {
 	size_t colon;
-	int h, m;
+	int h, m, east;
 
 	if (len >= 1 && p[0] == 'Z') {
 		*offset = 0;
@@ -131,9 +136,10 @@ static size_t zone_parse(const char *p, size_t len, int *offset)
 	colon = p[3] == ':';
 	h = two(p + 1);
 	m = len < 5 + colon ? -1 : two(p + 3 + colon);
-	if (h < 0 || m < 0 || m > 59 || h * 3600 + m * 60 > ZONE_MAX)
+	east = (p[0] == '-' ? -1 : 1) * (h * 3600 + m * 60);
+	if (h < 0 || m < 0 || m > 59 || east > ZONE_EAST || east < -ZONE_WEST)
 		return 99;
-	*offset = (p[0] == '-' ? -1 : 1) * (h * 3600 + m * 60);
+	*offset = east;
 	return 5 + colon;
 }
 
@@ -165,10 +171,10 @@ static size_t tai_parse(const char *p, size_t len, struct stamp *out)
 	if (len < 25)
 		return 0;
 	for (size_t i = 1; i < 25; i++) {
-		unsigned c = (unsigned char)p[i];
-		unsigned v = is_digit(p[i]) ? c - '0' : c - 'a' + 10;
+		bool letter = p[i] >= 'a' && p[i] <= 'f';
+		unsigned v = (unsigned)(p[i] - (letter ? 'a' - 10 : '0'));
 
-		if (v > 15)
+		if (!letter && !is_digit(p[i]))
 			return 0;
 		word[i > 16] = word[i > 16] << 4 | v;
 	}
@@ -236,15 +242,22 @@ static size_t month_first(const char *p, size_t len, struct stamp *out)
 	return n + 8;
 }
 
+/* Monday is 0; 1970 began on a Thursday. */
+static int64_t weekday_of(const struct stamp *s)
+{
+	return (days_to(s->year, s->month, s->day) + 3) % 7;
+}
+
 /* Www Mmm day HH:MM:SS YYYY, as ctime(3) has it. */
 static size_t weekday_first(const char *p, size_t len, struct stamp *out)
 {
 	static const char names[] = "MonTueWedThuFriSatSun";
-	size_t n = 0;
+	int weekday = 0;
+	size_t n;
 
-	while (n < 7 && memcmp(names + 3 * n, p, 3) != 0)
-		n++;
-	if (len < 24 || n == 7)
+	while (weekday < 7 && memcmp(names + weekday * 3, p, 3) != 0)
+		weekday++;
+	if (len < 23 || weekday == 7)
 		return 0;
 	n = month_first(p + 4, len - 4, out);
 	if (!n || out->kind != STAMP_YEARLESS)
@@ -254,7 +267,8 @@ static size_t weekday_first(const char *p, size_t len, struct stamp *out)
 		return 0;
 	out->year = four(p + n + 1);
 	out->kind = STAMP_LOCAL;
-	if (out->year < 1970 || !is_date(out->year, out->month, out->day))
+	if (out->year < 1970 || !is_date(out->year, out->month, out->day) ||
+	    weekday_of(out) != weekday)
 		return 0;
 	return n + 5;
 }
@@ -409,14 +423,15 @@ int64_t stamp_read(
 	switch (s->kind) {
 	case STAMP_YEARLESS:
 		t = r->yearless.start + of_day;
-		if (remembers(&r->yearless, s) && t <= now + skew &&
+		if (remembers(&r->yearless, s) && t >= 0 && t <= now + skew &&
 		    t > now + skew - nearly_a_year)
 			return t;
 		return read_yearless(r, s, now, skew);
 	case STAMP_LOCAL:
-		if (remembers(&r->local, s))
-			return r->local.start + of_day;
-		return read_local(r, s, now, skew);
+		if (!remembers(&r->local, s))
+			return read_local(r, s, now, skew);
+		t = r->local.start + of_day;
+		return t < 0 ? -1 : t;
 	case STAMP_OFFSET:
 		t = days_to(s->year, s->month, s->day) * DAY_SECONDS -
 		    s->offset;

@@ -46,6 +46,12 @@ static const struct option file_options[] = {
 	    "it." },
 	{ "poll", OPTION_DURATION, "1s", 50, 60000, NULL,
 	    "How often files are looked at where the kernel does not tell." },
+	{ "servers", OPTION_STRING, "", 0, 0, NULL,
+	    "Servers that write into them, separated by commas; empty for "
+	    "those of the section relaypass." },
+	{ "annotated", OPTION_BOOL, "no", 0, 0, NULL,
+	    "Whether rsyslog writes them with Annotate=\"on\": lines without "
+	    "that suffix give nothing then." },
 	OPTION_END
 };
 
@@ -212,6 +218,7 @@ static struct source *file_open(const struct source_env *env,
 	s->conf = conf;
 	s->poll = conf_number(conf, "poll");
 	s->matcher = matcher_new(env->patterns);
+	matcher_annotated(s->matcher, conf_number(conf, "annotated") != 0);
 	s->buffer = xmalloc(READ_SIZE);
 	if (n > 0) {
 		s->cursors = xcalloc(n, sizeof(*cursors));

@@ -224,6 +224,23 @@ def test_daemon_reload_moves_listeners(site):
         assert (site.where / "ask").stat().st_ino == first
 
 
+def test_daemon_believes_the_servers_of_a_source_only(still):
+    other = still.where / "other.log"
+    other.touch()
+    still.write(still.text(more=f'source other {{ kind = "file" path = '
+                           f'{{"{other}"}} servers = "courier" }}'))
+    still.start()
+    still.login("203.0.113.1")
+    stamp = datetime.now(timezone.utc).isoformat(timespec="milliseconds")
+    with open(still.where / "mail.log", "rb") as log:
+        dovecot = log.read().replace(b"203.0.113.1", b"203.0.113.2")
+    other.write_bytes(dovecot + f"{stamp} mx imapd: LOGIN, user=anna, "
+                      f"ip=[203.0.113.3], port=[5], protocol=IMAP\n".encode())
+    still.wait_leased("203.0.113.1")
+    still.wait_leased("203.0.113.3")
+    assert still.check("203.0.113.2") == "none"
+
+
 def test_daemon_second_instance_says_so(site):
     pid = site.process.pid
     for _ in range(2):

@@ -73,6 +73,12 @@ void matcher_free(struct matcher **m)
 	*m = NULL;
 }
 
+void matcher_annotated(struct matcher *m, bool annotated)
+{
+	(void)m;
+	must(!annotated);
+}
+
 struct matcher_counts matcher_counts(const struct matcher *m)
 {
 	return m->counts;

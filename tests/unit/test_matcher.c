@@ -454,6 +454,160 @@ static void test_matcher_memory_changes_no_result(void **state)
 	assert_true(logins > 400);
 }
 
+/* One login under every head that header.h knows. */
+static void test_matcher_takes_a_login_under_every_head(void **state)
+{
+#define TEXT   "Login: user=<bob>, method=PLAIN, " FROM
+#define SYSLOG " mx1 dovecot: imap-login: " TEXT
+	static const char *const lines[] = {
+		"Nov 20 18:05:01" SYSLOG,
+		"<22>Nov 20 18:05:01" SYSLOG,
+		"Nov 20 18:05:01 mx1 dovecot[7]: imap-login: " TEXT,
+		"Nov 20 18:05:01 mx1 mail.info dovecot: imap-login: " TEXT,
+		"Nov 20 2026 18:05:01" SYSLOG,
+		"Fri Nov 20 18:05:01 2026" SYSLOG,
+		"2026-11-20T18:05:01" SYSLOG,
+		"2026-11-20 18:05:01" SYSLOG,
+		"2026-11-20T18:05:01.000+00:00" SYSLOG,
+		"2026-11-20T20:05:01.000000+02:00" SYSLOG,
+		"2026/11/20 18:05:01" SYSLOG,
+		"@400000006b008bd700000000" SYSLOG,
+		"1795197901" SYSLOG,
+		("<22>1 2026-11-20T18:05:01Z mx1 dovecot - - -  "
+		 "imap-login: " TEXT),
+		("<22>1 2026-11-20T18:05:01Z mx1 dovecot 7 ID [a@1 b=\"]\"] "
+		 "imap-login: " TEXT),
+		"Nov 20 18:05:01 imap-login: Info: " TEXT,
+		"2026-11-20 18:05:01 imap-login: Info: " TEXT,
+		"@400000006b008bd700000000 imap-login: Info: " TEXT,
+		"dovecot: Nov 20 18:05:01 Info: imap-login: " TEXT,
+		"dovecot: 2026-11-20 18:05:01 Info: imap-login: " TEXT,
+	};
+#undef SYSLOG
+#undef TEXT
+	struct world *w = *state;
+
+	for (size_t i = 0; i < COUNT_OF(lines); i++) {
+		if (take(w, lines[i]) != LOGIN_IN)
+			fail_msg("refused: %s", lines[i]);
+		assert_string_equal(w->login.user, "bob");
+		assert_addr(w, "192.0.2.1");
+		assert_true(w->login.time == 1795197901000);
+	}
+}
+
+#define BY(uid) " @[_PID=7 _UID=" uid " _GID=8 _COMM=a _CMDLINE=\"a \\\" b\"]"
+
+static void test_matcher_wants_the_suffix_of_annotated_lines(void **state)
+{
+	struct world *w = *state;
+
+	/* Where nobody said that they have it, it is just text. */
+	assert_int_equal(take(w, LOGIN FROM BY("0")), LOGIN_NOTHING);
+	matcher_annotated(w->matcher, true);
+	assert_int_equal(take(w, LOGIN FROM BY("1001")), LOGIN_IN);
+	assert_string_equal(w->login.session, "abc");
+	assert_int_equal(take(w, LOGIN FROM), LOGIN_NOTHING);
+	assert_int_equal(take(w, LOGIN FROM BY("0") BY("0")), LOGIN_NOTHING);
+	assert_int_equal(take(w, LOGIN FROM " " BY("0")), LOGIN_NOTHING);
+	/* Cut lines stay cut ones. */
+	assert_int_equal(
+	    take(w, LOGIN "rip=192.0.2.1, lip=198.51.100.1" BY("0")),
+	    LOGIN_NOTHING);
+	assert_int_equal(
+	    take(w, "<22>1 2026-11-20T18:05:01Z mx1 dovecot - - -  imap-login: "
+		    "Login: user=<bob>, method=PLAIN, " FROM BY("0")),
+	    LOGIN_IN);
+	assert_int_equal(take(w, HEAD "dovecot: imap(bob)<7><abc>: "
+				      "Disconnected: Logged out" BY("5")),
+	    LOGIN_OUT);
+	/* Foreign programs' lines are no refusals. */
+	assert_int_equal(
+	    take(w, HEAD "kernel: a line without it"), LOGIN_NOTHING);
+	assert_int_equal(matcher_counts(w->matcher).refused, 5);
+	matcher_annotated(w->matcher, false);
+	assert_int_equal(take(w, LOGIN FROM), LOGIN_IN);
+}
+
+/* A server of which only uid 107 is believed, and one of which everybody is. */
+static const char uid_patterns[] =
+    "server mine\n"
+    "program minepop\n"
+    "uid 107 root-of-nowhere\n"
+    "join 60\n"
+    "login ^(?<user>[a-z]{1,9}+) in(?: from (?<ip>%ip%))?+$\n"
+    "connect ^from (?<ip>%ip%)$\n"
+    "logout ^(?<user>[a-z]{1,9}+) out$\n"
+    "start ^up$\n"
+    "program mineimap\n"
+    "login ^(?<user>[a-z]{1,9}+) in from (?<ip>%ip%)$\n"
+    "sample login ip=192.0.2.1 user=bob | Nov 20 18:05:01 mx1 minepop: bob in "
+    "from 192.0.2.1\n"
+    "sample login ip=192.0.2.1 user=bob | Nov 20 18:05:01 mx1 minepop: bob in "
+    "from 192.0.2.1 @[_PID=1 _UID=107 _GID=0]\n"
+    "sample none | Nov 20 18:05:01 mx1 minepop: bob in from 192.0.2.1 @[_PID=1 "
+    "_UID=0 _GID=0]\n"
+    "sample login | Nov 20 18:05:01 mx1 mineimap: bob in from 192.0.2.1 "
+    "@[_PID=1 _UID=5 _GID=0]\n";
+
+static void test_matcher_believes_the_uids_of_a_block_only(void **state)
+{
+	char dir[] = "/tmp/relaypass-test-XXXXXX", path[64];
+	struct world *w = *state;
+	FILE *f;
+
+	assert_non_null(mkdtemp(dir));
+	snprintf(path, sizeof(path), "%s/mine.pattern", dir);
+	f = fopen(path, "w");
+	assert_non_null(f);
+	fputs(uid_patterns, f);
+	fclose(f);
+	matcher_free(&w->matcher);
+	patterns_close(&w->patterns);
+	w->patterns = open_with("mine", dir);
+	unlink(path);
+	rmdir(dir);
+	w->matcher = matcher_new(w->patterns);
+#define POP  HEAD "minepop[4]: "
+#define IMAP HEAD "mineimap[4]: "
+	/* Nothing proves who sent it. */
+	assert_int_equal(take(w, POP "bob in from 192.0.2.1"), LOGIN_NOTHING);
+	assert_int_equal(matcher_counts(w->matcher).refused, 1);
+	assert_int_equal(take(w, IMAP "bob in from 192.0.2.1"), LOGIN_IN);
+	matcher_annotated(w->matcher, true);
+	assert_int_equal(
+	    take(w, POP "bob in from 192.0.2.1" BY("107")), LOGIN_IN);
+	assert_int_equal(
+	    take(w, IMAP "bob in from 192.0.2.1" BY("5")), LOGIN_IN);
+	for (size_t i = 0; i < 4; i++) {
+		static const char *const others[] = { POP
+			"bob in from 203.0.113.66" BY("0"),
+			POP "bob in from 203.0.113.66" BY("1001"),
+			/* The uid that stands for a name not found. */
+			POP "bob in from 203.0.113.66" BY("4294967295"),
+			POP "bob in from 203.0.113.66" };
+
+		assert_int_equal(take(w, others[i]), LOGIN_NOTHING);
+		assert_int_equal(matcher_counts(w->matcher).refused, 2 + i);
+	}
+	/* Nor may others connect, log out or start anything. */
+	take(w, POP "from 203.0.113.66" BY("1001"));
+	assert_int_equal(take(w, POP "bob in" BY("107")), LOGIN_NOTHING);
+	take(w, POP "from 192.0.2.2" BY("107"));
+	take(w, POP "from 203.0.113.66" BY("1001"));
+	assert_int_equal(take(w, POP "bob in" BY("107")), LOGIN_IN);
+	assert_addr(w, "192.0.2.2");
+	assert_int_equal(take(w, POP "bob out" BY("0")), LOGIN_NOTHING);
+	assert_int_equal(take(w, POP "bob out" BY("107")), LOGIN_OUT);
+	assert_int_equal(take(w, POP "up" BY("0")), LOGIN_NOTHING);
+	assert_int_equal(take(w, POP "up" BY("107")), LOGIN_RESTART);
+#undef POP
+#undef IMAP
+	assert_int_equal(patterns_run_samples(w->patterns,
+			     patterns_file(w->patterns, 0), NULL, NULL),
+	    0);
+}
+
 static void test_matcher_time_reads_any_stamped_line(void **state)
 {
 	static const char line[] = "Nov 20 18:05:01 mx1 postfix/smtp[1]: x";
@@ -482,6 +636,9 @@ int main(void)
 		TEST(test_matcher_takes_a_file_of_the_administrator_over_ours),
 		TEST(test_matcher_counts_what_it_refuses),
 		TEST(test_matcher_memory_changes_no_result),
+		TEST(test_matcher_takes_a_login_under_every_head),
+		TEST(test_matcher_wants_the_suffix_of_annotated_lines),
+		TEST(test_matcher_believes_the_uids_of_a_block_only),
 		TEST(test_matcher_time_reads_any_stamped_line),
 	};
 

@@ -24,31 +24,34 @@ static struct pattern_file *parse(const char *text, struct err *err)
 	return pattern_file_parse("x.pattern", text, strlen(text), err);
 }
 
+static const char every_statement[] =
+    "# a comment\n\n"
+    "server   some-server\n"
+    "about    What it is\n"
+    "note     One thing.\n"
+    "note     Another thing.\n"
+    "define   who (?<user>[^ ]++)\n"
+    "define   line from (?<ip>%ip%) %who%\n"
+    "program  a/b c*\n"
+    "join     60\n"
+    "session  host program pid\n"
+    "tls      c*\n"
+    "near     login\n"
+    "uid      root 107\n"
+    "uid      4294967294\n"
+    "login    ^login %line%$\n"
+    "connect  ^connect (?<ip>%ip%)$\n"
+    "lead     a\n"
+    "start    ^up 100%, or so$\n"
+    "file     unstamped\n"
+    "logout   ^bye (?<user>[^ ]++)$\n"
+    "sample   login ip=192.0.2.1 user=a%20b tls=1 | a | b | c\n"
+    "sample   none | x\n";
+
 static void test_pattern_file_reads_every_statement(void **state)
 {
-	static const char text[] =
-	    "# a comment\n\n"
-	    "server   some-server\n"
-	    "about    What it is\n"
-	    "note     One thing.\n"
-	    "note     Another thing.\n"
-	    "define   who (?<user>[^ ]++)\n"
-	    "define   line from (?<ip>%ip%) %who%\n"
-	    "program  a/b c*\n"
-	    "join     60\n"
-	    "session  host program pid\n"
-	    "tls      c*\n"
-	    "near     login\n"
-	    "login    ^login %line%$\n"
-	    "connect  ^connect (?<ip>%ip%)$\n"
-	    "lead     a\n"
-	    "start    ^up 100%, or so$\n"
-	    "file     unstamped\n"
-	    "logout   ^bye (?<user>[^ ]++)$\n"
-	    "sample   login ip=192.0.2.1 user=a%20b tls=1 | a | b | c\n"
-	    "sample   none | x\n";
 	struct err err;
-	struct pattern_file *f = parse(text, &err);
+	struct pattern_file *f = parse(every_statement, &err);
 
 	(void)state;
 	if (!f) {
@@ -58,7 +61,7 @@ static void test_pattern_file_reads_every_statement(void **state)
 	assert_string_equal(f->name, "some-server");
 	assert_string_equal(f->about, "What it is");
 	assert_int_equal(f->notes.n, 2);
-	assert_string_equal(f->source, text);
+	assert_string_equal(f->source, every_statement);
 	assert_int_equal(f->block_count, 3);
 	assert_int_equal(f->blocks[0].place, PATTERN_PROGRAM);
 	assert_int_equal(f->blocks[0].names.n, 2);
@@ -68,6 +71,12 @@ static void test_pattern_file_reads_every_statement(void **state)
 	assert_int_equal(f->blocks[0].field_count, 3);
 	assert_int_equal(f->blocks[0].fields[2], FIELD_PID);
 	assert_int_equal(f->blocks[0].near.n, 1);
+	assert_ptr_equal(f->blocks[0].senders, &f->blocks[0].users);
+	assert_int_equal(f->blocks[0].users.words.n, 3);
+	assert_int_equal(f->blocks[0].users.uids[0], 0);
+	assert_int_equal(f->blocks[0].users.uids[1], 107);
+	assert_int_equal(f->blocks[0].users.uids[2], 4294967294);
+	assert_null(f->blocks[1].senders);
 	assert_int_equal(f->blocks[0].expr_count, 2);
 	assert_string_equal(f->blocks[0].exprs[0].text,
 	    "^login from (?<ip>[0-9A-Fa-f:.]++) (?<user>[^ ]++)$");
@@ -127,6 +136,12 @@ static const struct {
 	{ "server a\ndefine a\n", "x.pattern:2: define" },
 	{ "server a\ndefine a %a%\nprogram a\nstart ^%a%$\n",
 	    "x.pattern:4: a piece that holds itself" },
+	{ "uid 0\nserver a\n", "x.pattern:1: expected `server NAME`" },
+	{ "server a\nuid\n", "x.pattern:2: uid: expected" },
+	{ "server a\nprogram a\nuid\n", "x.pattern:3: uid: expected" },
+	{ "server a\nprogram a\nuid 4294967295\n", "x.pattern:3: uid" },
+	{ "server a\nprogram a\nuid 0 99999999999999999999999\n",
+	    "x.pattern:3: uid" },
 	{ "server a\nsample login\n", "x.pattern:2: sample" },
 	{ "server a\nsample maybe | x\n", "x.pattern:2: sample" },
 	{ "server a\nsample login foo=1 | x\n", "x.pattern:2: sample" },
@@ -147,6 +162,39 @@ static void test_pattern_file_tells_mistakes_with_their_line(void **state)
 			    f ? "nothing" : err.text);
 		assert_int_equal(err.code, EXIT_USER);
 	}
+}
+
+static void note_unknown(
+    void *ctx, const struct pattern_file *f, int line, const char *name)
+{
+	char *out = ctx;
+	size_t used = strlen(out);
+
+	snprintf(out + used, 100 - used, "%s:%d %s\n", f->path, line, name);
+}
+
+static void test_pattern_file_tells_users_that_are_not_here(void **state)
+{
+	static const char text[] = "server a\nuid nobody-such 0\n"
+				   "program a\nuid root not-a-user\n"
+				   "file\nuid 5 root\n"
+				   "lead a\nuid nor-this\n"
+				   "program b\n";
+	char told[100] = "";
+	struct err err;
+	struct pattern_file *f = parse(text, &err);
+
+	(void)state;
+	assert_non_null(f);
+	assert_int_equal(f->blocks[0].users.uids[1], PATTERN_NO_UID);
+	assert_int_equal(pattern_file_unknown_users(f, note_unknown, told), 3);
+	assert_string_equal(told, "x.pattern:2 nobody-such\n"
+				  "x.pattern:4 not-a-user\n"
+				  "x.pattern:8 nor-this\n");
+	/* A block without its own has the file's. */
+	assert_ptr_equal(f->blocks[0].senders, &f->blocks[0].users);
+	assert_ptr_equal(f->blocks[3].senders, &f->users);
+	pattern_file_free(&f);
 }
 
 static void test_pattern_file_limits_what_a_piece_grows_to(void **state)
@@ -193,6 +241,8 @@ int main(void)
 		cmocka_unit_test(test_pattern_file_reads_every_statement),
 		cmocka_unit_test(
 		    test_pattern_file_tells_mistakes_with_their_line),
+		cmocka_unit_test(
+		    test_pattern_file_tells_users_that_are_not_here),
 		cmocka_unit_test(
 		    test_pattern_file_limits_what_a_piece_grows_to),
 		cmocka_unit_test(test_pattern_file_loads_regular_files_only),

@@ -75,6 +75,8 @@ static void test_stamp_reads_all_forms_of_one_instant(void **state)
 	for (size_t i = 0; i < COUNT_OF(forms); i++)
 		assert_time(
 		    forms[i], "2026-11-20T18:10:00Z", "2026-11-20T18:05:01Z");
+	assert_time("Fri Nov 6 18:05:01 2026", "2026-11-20T18:10:00Z",
+	    "2026-11-06T18:05:01Z");
 	assert_int_equal(utc("2026-11-20T18:05:01.5Z") % 1000, 500);
 	assert_int_equal(utc("2026-11-20T18:05:01,123456Z") % 1000, 123);
 	assert_int_equal(at("1795197901.25", 0, 0) % 1000, 250);
@@ -99,6 +101,30 @@ static void test_stamp_without_year_is_the_nearest_not_ahead(void **state)
 	/* 2100 is no leap year: eight years between. */
 	assert_time(
 	    "Feb 29 12:00:00", "2103-03-01T00:00:00Z", "2096-02-29T12:00:00Z");
+}
+
+/* Local times of 1970 that were in 1969 by UTC; remembered days too. */
+static void test_stamp_before_1970_is_none(void **state)
+{
+	static const char *const texts[] = { "1970-01-01 12:00:00",
+		"1970-01-01 00:30:00", "1970-01-01 00:30:00" };
+	static const char *const yearless[] = { "Jan  1 12:00:00",
+		"Jan  1 00:30:00", "Jan  1 00:30:00" };
+	struct stamp_reader r = { 0 };
+
+	(void)state;
+	zone("Europe/Berlin");
+	for (size_t i = 0; i < 3; i++) {
+		struct stamp s;
+
+		assert_int_equal(stamp_parse(texts[i], 19, &s), 19);
+		assert_int_equal(
+		    stamp_read(&r, &s, 30 * day, minute), i ? -1 : 11 * hour);
+		assert_int_equal(stamp_parse(yearless[i], 15, &s), 15);
+		assert_int_equal(
+		    stamp_read(&r, &s, 30 * day, minute), i ? -1 : 11 * hour);
+	}
+	zone("UTC");
 }
 
 static void test_stamp_without_year_reads_the_new_year_in_any_zone(void **state)
@@ -148,7 +174,15 @@ static void test_stamp_refuses_impossible_times(void **state)
 		"+2026-11-20T18:05:00Z", "12345678",
 		"@400000006b008bd73b9aca00", "@000000006b008bd700000000",
 		"@400000006B008BD700000000", "Nov 20 0026 18:05:01",
-		"Sat Nov 20 18:05:01", "Fri Feb 29 18:05:01 2026" };
+		"Sat Nov 20 18:05:01", "Fri Feb 29 18:05:01 2026",
+		"Thu Nov 20 18:05:01 2026", "Sun Feb 29 18:05:01 2026",
+		"2026-11-20T18:05:00-12:01", "2026-11-20T18:05:00+99:99",
+		"2026-02-30T18:05:00Z", "2100-02-29T18:05:00Z",
+		"Feb 29 2026 18:05:01", "2026/02/29 18:05:01",
+		"2026-11-20T24:00:00Z", "Nov 20 2026 24:00:00",
+		"@4000003afff4418a00000000", "@3fffffffffffffff00000000",
+		"@400000000000000900000000", "12345678901",
+		"@400000006b008bZ700000000", "@400000006b008bd70000000`" };
 
 	(void)state;
 	zone("UTC");
@@ -158,6 +192,50 @@ static void test_stamp_refuses_impossible_times(void **state)
 	    "Nov 20 18:14:60", "2026-11-20T18:16:00Z", "2026-11-20T18:15:00Z");
 	assert_time("2016-12-31T23:59:60Z", "2026-11-20T18:16:00Z",
 	    "2017-01-01T00:00:00Z");
+}
+
+/* Three letters are a month, or nothing is. */
+static void test_stamp_knows_twelve_months(void **state)
+{
+	static const char names[] = "JanFebMarAprMayJunJulAugSepOctNovDec";
+	char text[] = "??? 20 18:05:01";
+	int found = 0;
+
+	(void)state;
+	for (int n = 0; n < 128 * 128 * 128; n++) {
+		struct stamp s;
+
+		text[0] = (char)(n >> 14);
+		text[1] = (char)(n >> 7 & 127);
+		text[2] = (char)(n & 127);
+		if (!stamp_parse(text, strlen(text), &s))
+			continue;
+		assert_memory_equal(text, names + (s.month - 1) * 3, 3);
+		found++;
+	}
+	assert_int_equal(found, 12);
+}
+
+/* The weekday of every day of 400 years, after which they come again. */
+static void test_stamp_with_a_weekday_wants_the_right_one(void **state)
+{
+	static const char names[] = "SunMonTueWedThuFriSat";
+
+	(void)state;
+	for (int64_t t = 0; t < 400 * 366 * day / 1000; t += day / 1000) {
+		time_t seconds = (time_t)t;
+		struct tm tm;
+		char text[32];
+		struct stamp s;
+
+		gmtime_r(&seconds, &tm);
+		strftime(text, sizeof(text), "%a %b %e %H:%M:%S %Y", &tm);
+		assert_int_equal(stamp_parse(text, 24, &s), 24);
+		for (int other = 1; other < 7; other++) {
+			memcpy(text, names + (tm.tm_wday + other) % 7 * 3, 3);
+			assert_int_equal(stamp_parse(text, 24, &s), 0);
+		}
+	}
 }
 
 static void test_stamp_ahead_with_a_date_keeps_its_time(void **state)
@@ -243,10 +321,13 @@ int main(void)
 		cmocka_unit_test(test_stamp_reads_all_forms_of_one_instant),
 		cmocka_unit_test(
 		    test_stamp_without_year_is_the_nearest_not_ahead),
+		cmocka_unit_test(test_stamp_before_1970_is_none),
 		cmocka_unit_test(
 		    test_stamp_without_year_reads_the_new_year_in_any_zone),
 		cmocka_unit_test(test_stamp_in_the_doubled_hour_is_the_nearest),
 		cmocka_unit_test(test_stamp_refuses_impossible_times),
+		cmocka_unit_test(test_stamp_knows_twelve_months),
+		cmocka_unit_test(test_stamp_with_a_weekday_wants_the_right_one),
 		cmocka_unit_test(test_stamp_ahead_with_a_date_keeps_its_time),
 		cmocka_unit_test(test_stamp_memory_changes_no_result),
 		cmocka_unit_test(test_stamp_agrees_with_mktime),
