@@ -1,28 +1,30 @@
 /* SPDX-License-Identifier: ISC */
 /*
  * patterns - `relaypass patterns`: the servers whose logs are understood, one
- * of their files, and the test of an administrator's own file.
+ * of their files, the test of an administrator's own file, and the proposal of
+ * one.
  */
+#include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
+#include "base/line.h"
 #include "base/mem.h"
 #include "cli.h"
 #include "conf/conf.h"
 #include "grid.h"
 #include "jsonl.h"
-#include "pattern/file.h"
-#include "pattern/pattern.h"
-
-/* DESIGN section 4: what an expression may cost. */
-static const double cost_limit = 50;
+#include "patterns_check.h"
+#include "patterns_learn.h"
 
 struct work {
 	const struct verb_env *env;
 	bool json;
 	char *dir; /* of the configuration */
-	size_t wrong;
+	struct learn_hints hints;
 };
 
 static size_t expr_count(const struct pattern_file *f)
@@ -68,8 +70,8 @@ static void json_server(const struct pattern_file *f)
 
 static int list(struct work *w, const struct patterns *p)
 {
-	static const char *const titles[] = { "SERVER", "EXPRESSIONS",
-		"SAMPLES", "ABOUT" };
+	static const char *const titles[] = { "SERVER", "FROM", "SAMPLES",
+		"ABOUT" };
 	struct grid *g = w->json ? NULL : grid_new(titles, COUNT_OF(titles), 0);
 
 	for (size_t i = 0; i < patterns_count(p); i++) {
@@ -81,8 +83,7 @@ static int list(struct work *w, const struct patterns *p)
 			continue;
 		}
 		grid_put(g, f->name);
-		snprintf(number, sizeof(number), "%zu", expr_count(f));
-		grid_put(g, number);
+		grid_put(g, *f->path == '/' ? f->path : "built in");
 		snprintf(number, sizeof(number), "%zu", f->sample_count);
 		grid_put(g, number);
 		grid_put(g, f->about ? f->about : "");
@@ -106,175 +107,195 @@ static int show(const struct patterns *p, const char *name)
 {
 	const struct pattern_file *f = find(p, name);
 
-	if (!f)
+	if (!f) {
+		fputs("relaypass: no such server; `relaypass patterns list` "
+		      "names those there are\n",
+		    stderr);
 		return EXIT_NO;
+	}
 	fwrite(f->source, 1, f->source_len, stdout);
 	return cli_done(EXIT_YES);
 }
 
-static void wrong_sample(
-    void *ctx, const struct pattern_file *f, int line, const char *why)
+/* "FILE:LINE: TEXT", every byte of a stranger escaped. */
+static void say(
+    const struct pattern_file *f, int line, const char *what, const char *text)
 {
-	struct work *w = ctx;
-	char safe[900];
+	char path[400], safe[1000];
 
-	w->wrong++;
-	fprintf(stderr, "%s:%d: the sample %s\n", f->path, line,
-	    cli_safe(why, strlen(why), safe, sizeof(safe)));
+	if (f)
+		fprintf(stderr, "%s:",
+		    cli_safe(f->path, strlen(f->path), path, sizeof(path)));
+	if (f && line)
+		fprintf(stderr, "%d:", line);
+	fprintf(stderr, "%s%s%s\n", f ? " " : "", what,
+	    cli_safe(text, strlen(text), safe, sizeof(safe)));
 }
 
-/* Opens the patterns of one server, or (NULL) of all; file may be NULL. */
-static struct patterns *open_some(
-    const struct work *w, const char *file, const char *server, bool no_jit)
+static void say_mistake(
+    void *ctx, const struct pattern_file *f, int line, const char *text)
 {
-	const struct patterns_options o = {
-		.dir = w->dir, .file = file, .servers = server, .no_jit = no_jit
-	};
-	struct err err = { 0 };
-	struct patterns *p = patterns_open(&o, &err);
-
-	if (!p)
-		cli_fail(&err);
-	return p;
+	(void)ctx;
+	say(f, line, "", text);
 }
 
-/* Samples of `from` that are logins, run through `by`: they must give nothing.
- */
-static void check_clash(struct work *w, const struct pattern_file *from,
-    const struct patterns *by, const char *by_name)
+static void say_note(
+    void *ctx, const struct pattern_file *f, int line, const char *text)
 {
-	struct matcher *m = matcher_new(by);
-
-	for (size_t i = 0; i < from->sample_count; i++) {
-		const struct pattern_sample *s = &from->samples[i];
-		struct login l;
-
-		/* A clock so late that every stamp has a reading. */
-		if (matcher_line(m, s->text, s->text_len, 4102444800000, 0,
-			&l) == LOGIN_NOTHING)
-			continue;
-		w->wrong++;
-		fprintf(stderr, "%s:%d: the sample is a line of %s too\n",
-		    from->path, s->line, by_name);
-	}
-	matcher_free(&m);
+	(void)ctx;
+	say(f, line, "note: ", text);
 }
 
-/* All servers' samples: by themselves, all together, without the JIT, and
- * through every other server. */
+/* All servers' samples: by themselves, without the JIT, and through every other
+ * server. */
 static int test_all(struct work *w, const struct patterns *all)
 {
-	struct patterns *slow = open_some(w, NULL, NULL, true);
-	size_t samples = 0;
+	struct pattern_check c = {
+		.dir = w->dir, .tell = say_mistake, .note = say_note
+	};
+	size_t samples = patterns_check_all(&c, all);
 
-	if (!slow)
-		return EXIT_USER;
-	for (size_t i = 0; i < patterns_count(all); i++) {
-		const struct pattern_file *f = patterns_file(all, i);
-		struct patterns *alone = open_some(w, NULL, f->name, false);
-
-		samples += f->sample_count;
-		patterns_run_samples(all, f, wrong_sample, w);
-		patterns_run_samples(slow, f, wrong_sample, w);
-		for (size_t k = 0; alone && k < patterns_count(all); k++)
-			if (k != i)
-				check_clash(
-				    w, patterns_file(all, k), alone, f->name);
-		patterns_close(&alone);
-	}
-	patterns_close(&slow);
-	printf("%zu servers, %zu samples, %zu wrong%s\n", patterns_count(all),
-	    samples, w->wrong, patterns_have_jit(all) ? "" : " (no JIT here)");
-	return cli_done(w->wrong ? EXIT_NO : EXIT_YES);
+	printf("%zu servers, %zu samples, %zu mistakes%s\n",
+	    patterns_count(all), samples, c.mistakes,
+	    patterns_have_jit(all) ? "" : " (no JIT here)");
+	return cli_done(c.mistakes ? EXIT_NO : EXIT_YES);
 }
 
-static void check_costs(struct work *w, const struct pattern_file *f)
+static void print_cost(
+    const struct pattern_file *f, const struct pattern_expr *e, double steps)
 {
-	for (size_t i = 0; i < f->block_count; i++)
-		for (size_t k = 0; k < f->blocks[i].expr_count; k++) {
-			const struct pattern_expr *e = &f->blocks[i].exprs[k];
-			double cost = pattern_cost(f, e);
-
-			printf("%s:%d: %s, at most %.1f steps a byte\n",
-			    f->path, e->line, pattern_kind_name(e->kind), cost);
-			if (cost <= cost_limit)
-				continue;
-			w->wrong++;
-			fprintf(stderr, "%s:%d: more than %.0f steps a byte\n",
-			    f->path, e->line, cost_limit);
-		}
+	printf("%s:%d: %s, at most %.2f steps a byte\n", f->path, e->line,
+	    pattern_kind_name(e->kind), steps);
+	fflush(stdout);
 }
 
 /* A file is read, and refused, as the daemon would; then its samples and costs,
  * and whether it and another server take each other's lines. */
 static int check(struct work *w, const char *path)
 {
-	struct err err = { 0 };
-	struct pattern_file *f = pattern_file_load(path, &err);
-	struct patterns *alone, *all, *slow;
+	struct pattern_check c = {
+		.dir = w->dir, .tell = say_mistake, .note = say_note
+	};
+	struct pattern_file *f = patterns_check_file(&c, path);
 
 	if (!f)
-		return cli_fail(&err);
-	alone = open_some(w, path, f->name, false);
-	slow = open_some(w, path, f->name, true);
-	all = open_some(w, path, NULL, false);
-	if (!alone || !slow || !all) {
-		w->wrong++;
-	} else {
-		check_costs(w, f);
-		patterns_run_samples(alone, f, wrong_sample, w);
-		patterns_run_samples(slow, f, wrong_sample, w);
-		for (size_t i = 0; i < patterns_count(all); i++) {
-			const struct pattern_file *other =
-			    patterns_file(all, i);
-			struct patterns *by;
-
-			if (!strcmp(other->name, f->name))
-				continue;
-			check_clash(w, other, alone, f->name);
-			by = open_some(w, NULL, other->name, false);
-			if (by)
-				check_clash(w, f, by, other->name);
-			patterns_close(&by);
-		}
-		printf("%s: %zu expressions, %zu samples, %zu mistakes\n", path,
-		    expr_count(f), f->sample_count, w->wrong);
-	}
-	patterns_close(&alone);
-	patterns_close(&slow);
-	patterns_close(&all);
+		return EXIT_USER;
+	patterns_check_costs(&c, f, print_cost);
+	printf("%s: %zu expressions, %zu samples, %zu mistakes\n", path,
+	    expr_count(f), f->sample_count, c.mistakes);
 	pattern_file_free(&f);
-	return cli_done(w->wrong ? EXIT_USER : EXIT_YES);
+	return cli_done(c.mistakes ? EXIT_USER : EXIT_YES);
 }
+
+/* --- learn ---------------------------------------------------------------- */
+
+struct learning {
+	struct learn *learn;
+	struct err *err;
+};
+
+static void take_line(void *ctx, const char *line, size_t len, size_t end)
+{
+	struct learning *l = ctx;
+
+	(void)end;
+	if (!l->err->code)
+		learn_line(l->learn, line, len, l->err);
+}
+
+/* All lines, also a last one without LF: it was put there by hand. */
+static int read_lines(struct learn *learn, const char *path, struct err *err)
+{
+	AUTO_CLOSE int own =
+	    strcmp(path, "-") ? open(path, O_RDONLY | O_CLOEXEC) : -1;
+	int fd = strcmp(path, "-") ? own : STDIN_FILENO;
+	struct learning l = { learn, err };
+	static struct line_splitter splitter;
+	char chunk[65536];
+	ssize_t n = fd < 0 ? -1 : 1;
+
+	line_reset(&splitter);
+	while (n > 0 && !err->code) {
+		n = read(fd, chunk, sizeof(chunk));
+		if (n > 0)
+			line_feed(&splitter, chunk, (size_t)n, take_line, &l);
+	}
+	if (n < 0)
+		return err_errno(err, EXIT_USER, errno, "%s", path);
+	if (splitter.held && !err->code)
+		learn_line(learn, splitter.part, splitter.held, err);
+	if (splitter.dropped && !err->code)
+		err_set(err, EXIT_NO, "a line is longer than %d bytes",
+		    LINE_MAX_BYTES);
+	return err->code ? -1 : 0;
+}
+
+/* The notes go to the terminal, the file to where it is wanted. */
+static int learn(struct work *w, const char *path)
+{
+	struct learn *l;
+	struct err err = { 0 };
+	char *text = NULL;
+
+	w->hints.dir = w->dir;
+	l = learn_new(&w->hints);
+	if (!strcmp(path, "-") && isatty(STDIN_FILENO))
+		fputs("Paste lines of logins that succeeded, then press "
+		      "Ctrl-D:\n",
+		    stderr);
+	if (read_lines(l, path, &err) == 0)
+		text = learn_propose(l, &err);
+	if (text) {
+		fputs(text, stdout);
+		for (size_t i = 0; learn_note(l, i); i++)
+			say_note(NULL, NULL, 0, learn_note(l, i));
+	}
+	free(text);
+	learn_free(&l);
+	return err.code ? cli_fail(&err) : cli_done(EXIT_YES);
+}
+
+/* --- the verb ------------------------------------------------------------- */
 
 extern const struct verb verb_patterns;
 
-static int dispatch(struct work *w, const char **words, int n)
+static int with_all(struct work *w, const char **words)
 {
-	const char *what = n ? words[0] : "list";
-	struct err err = { 0 };
+	const char *what = words[0];
 	struct patterns *p;
+	struct err err = { 0 };
 	int code;
 
-	if (!strcmp(what, "check") && n == 2)
-		return check(w, words[1]);
-	if (!((n < 2 && (!strcmp(what, "list") || !strcmp(what, "test"))) ||
-		(n == 2 && !strcmp(what, "show")))) {
-		err_set(&err, EXIT_USER,
-		    "expected list, show NAME, check FILE or test");
-		return cli_usage(&verb_patterns, &err);
-	}
-	p = open_some(w, NULL, NULL, false);
+	p = patterns_open(&(struct patterns_options){ .dir = w->dir }, &err);
 	if (!p)
-		return EXIT_USER;
+		return cli_fail(&err);
 	code = !strcmp(what, "show")   ? show(p, words[1])
 	       : !strcmp(what, "test") ? test_all(w, p)
 				       : list(w, p);
 	patterns_close(&p);
-	if (code == EXIT_NO && !strcmp(what, "show"))
-		fprintf(stderr, "relaypass: no such server; see relaypass "
-				"patterns list\n");
 	return code;
+}
+
+static int dispatch(struct work *w, const char **words, int n)
+{
+	const char *what = words[0];
+	struct err err = { 0 };
+
+	if (!strcmp(what, "check") && n == 2)
+		return check(w, words[1]);
+	if (!strcmp(what, "learn") && n <= 2)
+		return learn(w, n == 2 ? words[1] : "-");
+	if ((n == 1 && (!strcmp(what, "list") || !strcmp(what, "test"))) ||
+	    (n == 2 && !strcmp(what, "show")))
+		return with_all(w, words);
+	err_set(&err, EXIT_USER,
+	    "expected list, show NAME, check FILE, learn [FILE] or test");
+	return cli_usage(&verb_patterns, &err);
+}
+
+static bool has_hints(const struct learn_hints *h)
+{
+	return h->server || h->user || h->ip;
 }
 
 static int run(const struct verb_env *env, int argc, char **argv)
@@ -282,28 +303,37 @@ static int run(const struct verb_env *env, int argc, char **argv)
 	struct work w = { .env = env, .json = env->json };
 	const struct cli_option options[] = {
 		{ "json", 0, NULL, &w.json },
+		{ "server", 's', &w.hints.server, NULL },
+		{ "user", 'u', &w.hints.user, NULL },
+		{ "ip", 'i', &w.hints.ip, NULL },
 		{ 0 },
 	};
-	const char *words[2];
+	const char *words[2] = { "list", NULL };
 	struct err err = { 0 };
 	int n = cli_options(argc, argv, options, words, 2, &err), code;
-	struct conf *conf = n < 0 ? NULL : cli_conf(env, &err);
+	struct conf *conf;
 
+	if (n >= 0 && has_hints(&w.hints) && strcmp(words[0], "learn") != 0)
+		n = err_set(&err, EXIT_USER,
+		    "--server, --user and --ip belong to learn");
 	if (n < 0)
 		return cli_usage(&verb_patterns, &err);
+	conf = cli_conf(env, &err);
 	if (!conf)
 		return cli_fail(&err);
 	w.dir = xstrdup(
 	    conf_string(conf_at(conf, "relaypass", 0), "pattern-directory"));
 	conf_free(&conf);
-	code = dispatch(&w, words, n);
+	code = dispatch(&w, words, n ? n : 1);
 	free(w.dir);
 	return code;
 }
 
 const struct verb verb_patterns = {
 	.name = "patterns",
-	.usage = "patterns [list | show NAME | check FILE | test] [--json]",
+	.usage = "patterns [list | show NAME | check FILE | learn [--server "
+		 "NAME] [--user NAMES] [--ip ADDRESSES] [FILE] | test] "
+		 "[--json]",
 	.help = "The servers whose logs are understood, and their patterns.",
 	.run = run,
 };

@@ -11,6 +11,7 @@
 
 #include "base/clock.h"
 #include "cli.h"
+#include "scan_progress.h"
 
 /* A file name and a user with every byte as \u00XX, and the rest. */
 enum { ROW_MAX = 6 * (4096 + LOGIN_USER_MAX + LOGIN_SESSION_MAX) + 400 };
@@ -19,12 +20,15 @@ void scan_out_init(struct scan_out *o, bool json)
 {
 	o->json = json;
 	o->failed = false;
+	o->bar = NULL;
 	o->used = 0;
-	o->day = INT64_MIN;
+	o->second = INT64_MIN;
 }
 
 void scan_out_flush(struct scan_out *o)
 {
+	if (o->bar && o->used)
+		progress_clear(o->bar);
 	for (size_t done = 0; done < o->used && !o->failed;) {
 		ssize_t n =
 		    write(STDOUT_FILENO, o->bytes + done, o->used - done);
@@ -92,6 +96,21 @@ static bool is_utf8(const char *text, size_t len)
 	return true;
 }
 
+/* Printable ASCII that JSON takes as it is: nearly every name and session. No
+ * way out of the loop, so that it is done many bytes at a time. */
+static bool is_plain(const char *text, size_t len)
+{
+	unsigned odd = 0;
+
+	for (size_t i = 0; i < len; i++) {
+		unsigned char c = (unsigned char)text[i];
+
+		odd |= (unsigned)((unsigned char)(c - ' ') > '~' - ' ') |
+		       (unsigned)(c == '"') | (unsigned)(c == '\\');
+	}
+	return !odd;
+}
+
 /* A JSON string; one that is not UTF-8 stands as the text \xHH, as in the other
  * verbs. */
 static void put_string(struct scan_out *o, const char *text, size_t len)
@@ -99,6 +118,12 @@ static void put_string(struct scan_out *o, const char *text, size_t len)
 	static const char hex[] = "0123456789abcdef";
 	char safe[4 * 4096 + 1];
 
+	if (is_plain(text, len)) {
+		PUT(o, "\"");
+		put(o, text, len);
+		PUT(o, "\"");
+		return;
+	}
 	if (!is_utf8(text, len)) {
 		text = cli_safe(text, len, safe, sizeof(safe));
 		len = strlen(text);
@@ -120,29 +145,34 @@ static void put_string(struct scan_out *o, const char *text, size_t len)
 	PUT(o, "\"");
 }
 
-static void put_two(char *p, int64_t v)
+static void set_two(char *p, int64_t v)
 {
 	p[0] = (char)('0' + v / 10);
 	p[1] = (char)('0' + v % 10);
 }
 
-/* RFC 3339 in UTC, as clock_print(); the date is printed once a day. */
+/* The date is printed once a day of the log, the time once a second. */
+static void set_time(struct scan_out *o, int64_t second)
+{
+	int64_t of_day = second % 86400;
+	char whole[CLOCK_TEXT_SIZE];
+
+	if (second / 86400 != o->second / 86400) {
+		clock_print(second * 1000, whole);
+		memcpy(o->time, whole, sizeof(o->time));
+	}
+	o->second = second;
+	set_two(o->time + 11, of_day / 3600);
+	set_two(o->time + 14, of_day / 60 % 60);
+	set_two(o->time + 17, of_day % 60);
+}
+
+/* RFC 3339 in UTC, as clock_print(). */
 static void put_time(struct scan_out *o, int64_t ms)
 {
-	int64_t second = ms / 1000, day = second / 86400;
-	char text[9] = "00:00:00Z", whole[CLOCK_TEXT_SIZE];
-
-	if (day != o->day) {
-		clock_print(ms, whole);
-		memcpy(o->date, whole, sizeof(o->date) - 1);
-		o->day = day;
-	}
-	second %= 86400;
-	put_two(text, second / 3600);
-	put_two(text + 3, second / 60 % 60);
-	put_two(text + 6, second % 60);
-	put(o, o->date, sizeof(o->date) - 1);
-	put(o, text, sizeof(text));
+	if (ms / 1000 != o->second)
+		set_time(o, ms / 1000);
+	put(o, o->time, sizeof(o->time));
 }
 
 static bool has_addr(const struct login *l)

@@ -13,13 +13,16 @@
 
 enum { SCAN_OUT_SIZE = 1 << 17 };
 
+struct progress;
+
 struct scan_out {
 	bool json;
 	bool failed; /* stdout does not take it; errno_value says why */
 	int errno_value;
+	struct progress *bar; /* of the terminal that is written to; or NULL */
 	size_t used;
-	int64_t day;   /* the day whose text is in date */
-	char date[12]; /* "2026-11-20T" */
+	int64_t second; /* whose text is in time */
+	char time[20];  /* "2026-11-20T18:05:01Z" */
 	char bytes[SCAN_OUT_SIZE];
 };
 

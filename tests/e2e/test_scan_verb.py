@@ -1,12 +1,18 @@
 # SPDX-License-Identifier: ISC
-"""`relaypass scan` and `relaypass patterns` as scripts use them: what they
-print, what they read, how they end."""
+"""`relaypass scan` as scripts and postmasters use it: what it prints, what it
+reads, what it shows on a terminal, how it ends."""
 
+import fcntl
 import gzip
 import json
 import os
 import pathlib
+import pty
+import re
+import signal
+import struct
 import subprocess
+import termios
 
 import pytest
 
@@ -111,6 +117,20 @@ def test_packed_files_and_several_are_read(tmp_path):
     packed.write_bytes(gzip.compress(text)[:-9])
     done = relaypass("scan", packed)
     assert done.returncode == 100 and b"damaged or cut" in done.stderr
+    # What was sound before the damage is printed all the same.
+    packed.write_bytes(gzip.compress(text * 9)[:-8])
+    done = relaypass("scan", "--json", packed)
+    assert done.returncode == 100 and done.stdout.count(b"\n") == 9
+
+
+@pytest.mark.parametrize("head, program", [
+    (gzip.compress(b"x"), b"zcat"), (b"BZh91AY", b"bzcat"),
+    (b"\xfd7zXZ\0", b"xzcat"), (b"\x28\xb5\x2f\xfd ", b"zstdcat")])
+def test_a_packed_pipe_says_how_to_unpack_it(head, program):
+    done = relaypass("scan", "-", data=head)
+    assert done.returncode == 100 and not done.stdout
+    assert b"standard input is packed" in done.stderr
+    assert program + b" FILE | relaypass scan -" in done.stderr
 
 
 def test_unfinished_and_long_lines_count_but_say_nothing():
@@ -123,54 +143,149 @@ def test_unfinished_and_long_lines_count_but_say_nothing():
 def test_text_has_a_line_for_each_and_a_report():
     data = (LOGIN.format(user="a\x1b[1m", ip="192.0.2.2") +
             LOGIN.format(user="al", ip="192.0.2.1") +
-            "Nov 20 18:05:01 mx1 gnu-pop3d[4]: User al logged in with mailbox "
+            "Nov 20 18:05:01 mx1 ourpop[4]: User al logged in with mailbox "
             "/var/mail/al from 192.0.2.11\n").encode()
     done = relaypass("scan", "--now", NOW, "--report", data=data)
     assert done.returncode == 0
     assert done.stdout.decode().split("\t")[:5] == [
         "2", "2026-11-20T18:05:01Z", "login", "192.0.2.1", "al"]
-    assert b"1 logins" in done.stderr and b"gnu-pop3d: 1" in done.stderr
+    report = done.stderr.decode()
+    assert "3 lines, " in report
+    assert ["dovecot", "1", "1", "0"] in [
+        row.split() for row in report.splitlines()]
+    assert "  ourpop: 1; for example\n    Nov 20 18:05:01 mx1 " in report
+    assert "another format than that server's own:\n  dovecot: 1;" in report
+    assert "a\\x1b[1m" in report
     assert b"\x1b" not in done.stdout + done.stderr
+
+
+def test_the_report_tells_why_logins_make_no_lease():
+    data = (LOGIN.format(user="al", ip="10.0.0.1") +
+            LOGIN.format(user="al", ip="192.0.2.1")).encode()
+    done = relaypass("scan", "--report", "--now", "2026-11-21T18:05:01Z",
+                     data=data)
+    report = done.stderr.decode()
+    assert "make no lease now: 1 private-address, 1 too-old\n" in report
+    assert "--now TIME" in report
+
+
+def test_a_log_of_nothing_says_so():
+    done = relaypass("scan", "--report", data=b"Nov 20 18:05:01 mx1 x: y\n")
+    assert done.returncode == 0 and not done.stdout
+    assert b"patterns list" in done.stderr
+
+
+def on_terminal(words, columns=80, also_output=False, data=b""):
+    """Runs relaypass with a terminal as stderr (and stdout); what came there,
+    the exit code, and stdout when it was a pipe."""
+    ours, theirs = pty.openpty()
+    fcntl.ioctl(theirs, termios.TIOCSWINSZ,
+                struct.pack("HHHH", 24, columns, 0, 0))
+    with subprocess.Popen(
+            [lab.program("relaypass"), *map(str, words)],
+            stdin=subprocess.PIPE, stderr=theirs,
+            stdout=theirs if also_output else subprocess.DEVNULL,
+            env={**os.environ, "TZ": "UTC", "TERM": "vt100"}) as child:
+        os.close(theirs)
+        child.stdin.write(data)
+        child.stdin.close()
+        shown = b""
+        while True:
+            try:
+                more = os.read(ours, 65536)
+            except OSError:  # the other end is closed
+                more = b""
+            if not more:
+                break
+            shown += more
+        os.close(ours)
+        code = child.wait(timeout=lab.LIMIT)
+    return shown.decode(), code
+
+
+@pytest.fixture(name="long_log", scope="module")
+def fixture_long_log(tmp_path_factory):
+    path = tmp_path_factory.mktemp("long") / "mail.log"
+    path.write_text(
+        "".join(LOGIN.format(user=f"u{i}", ip="192.0.2.1")
+                for i in range(20000)), encoding="utf-8")
+    return path
+
+
+def bars(shown):
+    """What stood on the line of the bar, one after the other."""
+    return [part for part in shown.split("\r")
+            if re.match(r" *[0-9.]+(%| [kMG]B)", part)]
+
+
+@pytest.mark.parametrize("columns", [200, 80, 40, 12])
+def test_a_terminal_sees_a_bar_as_wide_as_its_window(long_log, columns):
+    shown, code = on_terminal(["scan", "--now", NOW, long_log], columns)
+    assert code == 0
+    before, _, report = shown.partition("20000 lines, ")
+    first = bars(before)[0]
+    assert "%" in first and len(first.rstrip("\n")) < columns
+    assert ("[" in first and "GB" not in first) == (columns >= 80)
+    if columns >= 80:
+        assert " of 2.7 MB, " in first and "/s, " in first
+        assert first.endswith(" left")
+    # The bar is wiped before anything else is written.
+    assert before.split("\r")[-2].strip() == ""
+    assert "dovecot" in report and "\x1b" not in shown
+
+
+def test_a_pipe_and_a_packed_file_have_bytes_and_rate_only(long_log, tmp_path):
+    packed = tmp_path / "mail.log.gz"
+    packed.write_bytes(gzip.compress(long_log.read_bytes(), 1))
+    for words, data in ((["-"], long_log.read_bytes()), ([packed], b"")):
+        shown, code = on_terminal(["scan", "--now", NOW, *words], data=data)
+        assert code == 0
+        first = bars(shown)[0]
+        assert "%" not in first and "[" not in first and "/s" in first
+
+
+def test_lines_and_bar_do_not_mix_on_one_terminal(long_log):
+    shown, code = on_terminal(["scan", "--json", "--now", NOW, long_log],
+                              also_output=True)
+    assert code == 0 and bars(shown)
+    rows = [line.rpartition("\r")[2] for line in shown.split("\r\n")]
+    found = [json.loads(row) for row in rows if row.startswith("{")]
+    assert [o["line"] for o in found] == list(range(1, 20001))
+
+
+def test_no_bar_without_a_terminal_or_on_a_dumb_one(long_log):
+    done = relaypass("scan", "--report", "--now", NOW, long_log)
+    assert done.returncode == 0 and b"\r" not in done.stderr
+
+
+def test_the_end_of_the_reader_is_quietly_ours_too(long_log):
+    with subprocess.Popen(
+            [lab.program("relaypass"), "scan", "--json", long_log],
+            stdout=subprocess.PIPE, stderr=subprocess.PIPE) as child:
+        child.stdout.readline()
+        child.stdout.close()
+        assert child.wait(timeout=lab.LIMIT) == -signal.SIGPIPE
+        assert child.stderr.read() == b""
+
+
+def test_a_pipe_that_pauses_gets_what_was_found_so_far():
+    with subprocess.Popen(
+            [lab.program("relaypass"), "scan", "--json", "--now", NOW, "-"],
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE) as child:
+        child.stdin.write(LOGIN.format(user="al", ip="192.0.2.1").encode())
+        child.stdin.flush()
+        assert json.loads(child.stdout.readline())["line"] == 1
+        child.stdin.write(LOGIN.format(user="bo", ip="192.0.2.1").encode())
+        child.stdin.flush()
+        assert json.loads(child.stdout.readline())["user"] == "bo"
+        child.stdin.close()
+        assert child.wait(timeout=lab.LIMIT) == 0
 
 
 @pytest.mark.parametrize("words", [
     ["scan", "--now", "yesterday"], ["scan", "--now", "2026-11-20T18:10:00"],
     ["scan", "--servers", "dovecott"], ["scan", "/nonexistent"],
-    ["scan", "--config", "/nonexistent"], ["patterns", "what"],
-    ["patterns", "check", "/nonexistent"]])
+    ["scan", "--config", "/nonexistent"], ["scan", "/"]])
 def test_mistakes_are_the_users(words):
     done = relaypass(*words, data=b"")
     assert done.returncode == 100 and done.stderr and not done.stdout
-
-
-def test_patterns_list_show_and_test():
-    done = relaypass("patterns", "--json")
-    servers = [json.loads(line)["server"]
-               for line in done.stdout.splitlines()]
-    assert {"dovecot", "courier", "cyrus"} <= set(servers)
-    shown = relaypass("patterns", "show", "dovecot")
-    assert b"\nserver   dovecot\n" in shown.stdout
-    assert relaypass("patterns", "show", "nothing").returncode == 1
-    assert relaypass("patterns", "test").returncode == 0
-
-
-def test_patterns_check_tells_line_and_mistake(tmp_path):
-    mine = tmp_path / "mine.pattern"
-    good = ("server mine\nabout Ours\nprogram mine\n"
-            "login ^in (?<user>[^ ]++) (?<ip>%ip%)$\n"
-            "sample login ip=192.0.2.1 user=al | "
-            "Nov 20 18:05:01 mx1 mine: in al 192.0.2.1\n")
-    mine.write_text(good, encoding="utf-8")
-    done = relaypass("patterns", "check", mine)
-    assert done.returncode == 0, done.stderr
-    for bad, told in (
-            ("login ^.*(?<user>a) (?<ip>%ip%)$\n", ":6: a far repeat"),
-            ("login (?<user>a) (?<ip>%ip%)$\n", ":6: expected an expression"),
-            ("sample none | Nov 20 18:05:01 mx1 mine: in al 192.0.2.1\n",
-             ":6: the sample gives login"),
-            ("program dovecot\nlogin ^imap-login: Login: user=<(?<user>[^>]++)"
-             ">, method=PLAIN, rip=(?<ip>%ip%), .*+$\n", "line of mine too")):
-        mine.write_text(good + bad, encoding="utf-8")
-        done = relaypass("patterns", "check", mine)
-        assert done.returncode == 100
-        assert told in done.stderr.decode()
