@@ -71,15 +71,15 @@ static bool is_rest(const char *p, const char *end)
 	return !quoted || is_quoted(quoted + 10, end);
 }
 
-bool annotate_cut(const char *msg, size_t *len, uint32_t *uid)
+bool annotate_cut(const char *line, size_t *len, uint32_t *uid)
 {
 	const size_t mark_len = sizeof(mark) - 1;
-	const char *end = msg + *len, *at, *p;
+	const char *end = line + *len, *at, *p;
 	uint32_t of_process, of_group, of_user;
 
 	if (*len > ANNOTATE_MAX || *len < mark_len || end[-1] != ']')
 		return false;
-	at = memmem(msg, *len, mark, mark_len);
+	at = memmem(line, *len, mark, mark_len);
 	if (!at || memmem(at + 1, (size_t)(end - at) - 1, mark, mark_len))
 		return false;
 	end--;
@@ -88,7 +88,7 @@ bool annotate_cut(const char *msg, size_t *len, uint32_t *uid)
 	p = take_number(take(p, end, " _GID="), end, &of_group);
 	if (!p || !is_rest(p, end))
 		return false;
-	*len = (size_t)(at - msg);
+	*len = (size_t)(at - line);
 	*uid = of_user;
 	return true;
 }

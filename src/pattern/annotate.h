@@ -9,13 +9,13 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* Longer messages, suffix and all, are not believed; see annotate.c. */
+/* Longer lines, suffix and all, are not believed; see annotate.c. */
 enum { ANNOTATE_MAX = 1024 };
 
 /*
- * Finds the suffix that ends a message, and tells whose process sent it. *len
- * becomes the length of what stands before. False, and nothing changed: none,
- * one that is cut off, or more than one that could be it.
+ * Finds the suffix that ends a line (or its message), and tells whose process
+ * sent it. *len becomes the length of what stands before. False, and nothing
+ * changed: none, one that is cut off, or more than one that could be it.
  */
-bool annotate_cut(const char *msg, size_t *len, uint32_t *uid);
+bool annotate_cut(const char *line, size_t *len, uint32_t *uid);
 #endif

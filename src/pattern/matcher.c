@@ -315,17 +315,20 @@ static int64_t line_time(
 	return stamp_read(&m->stamps, &stamp, now, skew);
 }
 
-/* The line without its suffix, if it must have one; notes who sent it. */
-static size_t take_suffix(struct matcher *m, const char *line, size_t len)
+/* What most lines do not need: apart, for it would take their registers. */
+#define RARE static __attribute__((noinline))
+
+/* The length without the suffix, if there must be one; notes who sent it. */
+RARE size_t take_suffix(struct matcher *m, const char *line, size_t len)
 {
 	m->uid = PATTERN_NO_UID;
-	if (m->annotated && !has_control(line, len))
+	if (m->annotated && !has_control_slow(line, len))
 		(void)annotate_cut(line, &len, &m->uid);
 	return len;
 }
 
 /* May whoever sent the line write lines of this block? */
-static bool is_sender(const struct matcher *m, const struct pattern_block *b)
+RARE bool is_sender(const struct matcher *m, const struct pattern_block *b)
 {
 	const struct pattern_users *u = b->senders;
 	size_t i = 0;
