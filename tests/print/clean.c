@@ -173,7 +173,7 @@ static void escape(struct text *t, const char *what, char by)
 	text_put(&old, t->at, t->len);
 	t->len = 0;
 	for (size_t i = 0; i < old.len; i++) {
-		if (memchr(what, old.at[i], strlen(what)))
+		if (old.at[i] && strchr(what, old.at[i]))
 			text_put(t, &by, 1);
 		text_put(t, &old.at[i], 1);
 	}

@@ -123,13 +123,13 @@ static void put_byte(struct text *t, unsigned char c, enum transport how)
 {
 	char plain = (char)c;
 
-	if (how == NONE || (c >= ' ' && c != 0x7f))
-		text_put(t, &plain, 1);
-	else if (how == RSYSLOG)
+	bool control = how != NONE && (c < ' ' || c == 0x7f);
+
+	if (control && how == RSYSLOG)
 		text_print(t, "#%03o", c);
-	else if (c == '\n')
+	else if (control && c == '\n')
 		text_put(t, " ", 1);
-	else if (how == BUSYBOX)
+	else if (control && how == BUSYBOX)
 		text_print(t, "^%c", c ^ 0x40);
 	else
 		text_put(t, &plain, 1);

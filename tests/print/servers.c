@@ -232,11 +232,11 @@ static const struct format perdition[] = {
 	ROW(SHAPE,
 	    "Auth: %a:%p->198.51.100.1:%n client-secure={plaintext|ssl|"
 	    "starttls} authorisation_id={NONE|\"%x\"} authentication_id=\"%u\" "
-	    "server=\"%x\" protocol={POP3|IMAP4|IMAP4S} "
+	    "{|passwd=\"%x\" }server=\"%x\" protocol={POP3|IMAP4|IMAP4S} "
 	    "server-secure=%m status=\"ok\""),
 	ROW(SHAPE,
-	    "Auth: %a->198.51.100.1 user=\"%u\" "
-	    "{|passwd=\"XXXXXX\" }server=\"%x\" port=\"%n\" status=\"ok\""),
+	    "Auth: %a->198.51.100.1 user=\"%u\" {|passwd=\"%x\" }server=\"%x\" "
+	    "port=\"%n\" status=\"ok\""),
 	ROW(LOGIN, PERDITION_OLD "\"ok\""),
 	ROW_OF(LOGIN,
 	    "perdition perdition.pop3 perdition.pop3s perdition.imap4 "

@@ -77,9 +77,8 @@ static void test_dgram_takes_one_whole_question(void **state)
 		assert_true(n > 6);
 		assert_memory_equal(got, "error ", 6);
 	}
-	memset(large, ' ', sizeof(large));
-	memcpy(large, "check 192.0.2.1", 15);
-	large[sizeof(large) - 1] = '\n';
+	(void)snprintf(
+	    large, sizeof(large), "%-*s\n", (int)sizeof(large) - 2, ASK);
 	say(fd, large, sizeof(large));
 	turn(f);
 	assert_true(recv(fd, got, sizeof(got), 0) > 6);
