@@ -239,6 +239,12 @@ static void connect(const struct hit *h, struct join **join)
 		join_drop(joins(join), h->header);
 }
 
+void hit_forget(const struct hit *h, struct join *join)
+{
+	if (join && h->alt->block->join)
+		join_drop(join, h->header);
+}
+
 enum login_kind hit_login(
     const struct hit *h, struct join **join, struct login *out, bool *refused)
 {

@@ -37,4 +37,7 @@ static inline struct text hit_text(const struct hit *h, enum group g)
  */
 enum login_kind hit_login(
     const struct hit *h, struct join **join, struct login *out, bool *refused);
+/* Of a line that is not believed: what its process said before is no longer
+ * sure. */
+void hit_forget(const struct hit *h, struct join *join);
 #endif

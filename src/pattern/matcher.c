@@ -387,9 +387,12 @@ enum login_kind matcher_line(struct matcher *m, const char *line, size_t len,
 	hit.alt = &set->alts[n];
 	hit.ends = pcre2_get_ovector_pointer(m->runner.data);
 	hit.time = line_time(m, &hit, now_wall, skew);
-	if (hit.time >= 0 && !has_control(line, len) &&
-	    (!m->guarded || is_sender(m, hit.alt->block)))
-		kind = hit_login(&hit, &m->join, out, &refused);
+	if (hit.time >= 0 && (!m->guarded || is_sender(m, hit.alt->block))) {
+		if (has_control(line, len))
+			hit_forget(&hit, m->join);
+		else
+			kind = hit_login(&hit, &m->join, out, &refused);
+	}
 	m->counts.refused += refused;
 	count(m, kind);
 	return kind;

@@ -197,6 +197,19 @@ static void test_matcher_joins_sessions_by_what_the_file_says(void **state)
 	assert_string_equal(w->login.server, "dovecot");
 }
 
+/* A connection whose line is not believed is one all the same. */
+static void test_matcher_forgets_at_a_refused_connection(void **state)
+{
+	struct world *w = *state;
+
+	take(w, "Nov 20 18:05:00 mx1 spop3d[9]: connect from 192.0.2.5");
+	take(w, "Nov 20 18:05:01 mx1 spop3d[9]: connect from a\x7f "
+		"(203.0.113.66)");
+	assert_int_equal(take(w, "Nov 20 18:05:02 mx1 spop3d[9]: "
+				 "user bob authenticated"),
+	    LOGIN_NOTHING);
+}
+
 static void test_matcher_joins_two_lines_once_and_soon(void **state)
 {
 	struct world *w = *state;
@@ -629,6 +642,7 @@ int main(void)
 		TEST(test_matcher_drops_one_cr_and_refuses_control_bytes),
 		TEST(test_matcher_limits_user_session_and_line),
 		TEST(test_matcher_joins_sessions_by_what_the_file_says),
+		TEST(test_matcher_forgets_at_a_refused_connection),
 		TEST(test_matcher_joins_two_lines_once_and_soon),
 		TEST(test_matcher_forgets_connections_in_a_flood),
 		TEST(test_matcher_reads_stamps_inside_messages),
