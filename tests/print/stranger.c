@@ -32,6 +32,7 @@ static void forge(struct rng *r, const struct server *s, const struct format *f)
 	struct scene scene = { .forged = true };
 	struct variants v = variants_of(f->text);
 
+	pool = xrealloc(pool, pool_count + v.n * EACH, sizeof(*pool));
 	for (size_t i = 0; i < v.n * EACH; i++) {
 		struct variants one = { &v.at[i / EACH], 1 };
 		struct forged *out;
@@ -39,7 +40,6 @@ static void forge(struct rng *r, const struct server *s, const struct format *f)
 		line_print(&line, r, s, f, &one, &scene);
 		if (line.text.len - line.msg > FORGED_SIZE)
 			continue;
-		pool = xrealloc(pool, pool_count + 1, sizeof(*pool));
 		out = &pool[pool_count++];
 		out->server = s;
 		out->len = line.text.len - line.msg;
