@@ -104,7 +104,9 @@ void turn_count(struct port *port, const struct turn *t);
 /* dgram.c: answers the datagrams that wait, a few of them. */
 void dgram_serve(struct port *p);
 
-/* server.c, for conn.c */
+/* server.c, for conn.c, turn.c and dgram.c */
 void server_batch(struct server *s);
+/* Ends it: what is answered next begins another. */
+void server_settle(struct server *s);
 void server_released(struct server *s);
 #endif

@@ -111,6 +111,9 @@ void dgram_serve(struct port *p)
 {
 	struct letter l;
 
-	for (int i = 0; i < DATAGRAMS_A_TURN && receive(p, &l); i++)
+	/* Each may have come after the last one's answer. */
+	for (int i = 0; i < DATAGRAMS_A_TURN && receive(p, &l); i++) {
 		serve(p, &l);
+		server_settle(p->server);
+	}
 }

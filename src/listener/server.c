@@ -65,17 +65,20 @@ void server_batch(struct server *s)
 		s->hooks.batch_begin(s->hooks.ctx);
 }
 
-/* Requests are answered while the loop polls, so the check phase right behind
- * it is the earliest end of a batch, and always before the next wait. */
-static void on_check(uv_check_t *check)
+void server_settle(struct server *s)
 {
-	struct server *s = check->data;
-
 	if (!s->in_batch)
 		return;
 	s->in_batch = false;
 	if (s->hooks.batch_end)
 		s->hooks.batch_end(s->hooks.ctx);
+}
+
+/* Requests are answered while the loop polls, so the check phase right behind
+ * it is the earliest end of a batch, and always before the next wait. */
+static void on_check(uv_check_t *check)
+{
+	server_settle(check->data);
 }
 
 /* --- deadlines -------------------------------------------------------------
@@ -281,8 +284,10 @@ static void on_new_client(uv_poll_t *poll, int status, int events)
 	if (p->listener->at.datagram)
 		dgram_serve(p);
 	else
+		/* The next may have come after the last one's answer: it is
+		 * not answered by what was known then. */
 		while (left-- > 0 && accept_one(p))
-			;
+			server_settle(p->server);
 }
 
 /* --- life ------------------------------------------------------------------
@@ -371,7 +376,7 @@ void server_close(struct server **sp)
 	if (!s)
 		return;
 	*sp = NULL;
-	on_check(&s->check);
+	server_settle(s);
 	for (size_t i = 0; i < s->port_count; i++)
 		close_port(&s->ports[i]);
 	s->closing = true;

@@ -145,10 +145,7 @@ def test_an_open_imap_session_holds_its_lease(site, daemon):
             daemon.clock.advance(TTL_MS * 2 // 3)
             lab.wait_for(lambda: ttl_of(daemon.check(client.v4))
                          > TTL_MS // 1000 * 2 // 3, "the lease is held", 90)
-        # Refused at once, once in some twenty runs; a look at the sessions
-        # every 10 s must put that right.
-        lab.wait_for(lambda: send(client, "ipv4")["code"] == 250,
-                     f"mail flows; the first answer was {first}", 30)
+        assert send(client, "ipv4")["code"] == 250, first
     finally:
         client.hang_up(name="open")
 

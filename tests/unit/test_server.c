@@ -282,6 +282,24 @@ static void test_server_drops_who_never_reads(void **state)
 	stop(f);
 }
 
+/* Who connects when another has been answered must not get an answer of the
+ * moment before: the clock and the ledger are looked at anew. */
+static void test_server_looks_anew_for_each_new_client(void **state)
+{
+	struct fixture *f = start("ask", "");
+	int one = client_quiet(f), two = client_quiet(f);
+
+	(void)state;
+	say(one, ASK, 16);
+	say(two, ASK, 16);
+	turn(f);
+	assert_int_equal(f->answers, 2);
+	assert_int_equal(f->begun, 2);
+	(void)close(one);
+	(void)close(two);
+	stop(f);
+}
+
 static void test_server_survives_clients_that_vanish(void **state)
 {
 	struct fixture *f = start("ask", "");
@@ -317,6 +335,7 @@ int main(void)
 		TEST(closes_the_idle_at_their_time),
 		TEST(bounds_answers_nobody_reads),
 		TEST(drops_who_never_reads),
+		TEST(looks_anew_for_each_new_client),
 		TEST(survives_clients_that_vanish),
 #undef TEST
 	};
