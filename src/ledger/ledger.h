@@ -51,7 +51,8 @@ enum {
 	LEASE_GRANTED = 2, /* by hand */
 	LEASE_TOLD = 4,    /* the wall clock alone has ended it, and its end
 			    * was told */
-	LEASE_FLAGS = 7
+	LEASE_SHARED = 8,  /* more than one source has told of its logins */
+	LEASE_FLAGS = 15
 };
 
 /*

@@ -52,6 +52,17 @@ void apply_set_rules(struct apply *a, const struct rules *r)
 		caps_free(&a->caps);
 }
 
+void apply_tell_ends(struct apply *a, apply_ended_fn *fn, void *ctx)
+{
+	a->tell_end = fn;
+	a->tell_ctx = ctx;
+}
+
+void apply_expect_signs(struct apply *a, bool may_come)
+{
+	a->expects_signs = may_come;
+}
+
 /* What a fact asks for, judged but for the ledger. */
 struct claim {
 	struct addr addr;
@@ -100,21 +111,35 @@ static void make_fresh(
 	out->first_login = out->last_login = c->time;
 }
 
-/* What the row tells of its logins; the newest one speaks. */
-static void describe(
-    struct apply *a, const struct claim *c, bool was_live, struct lease *lease)
+/* What stays of the flags, whichever login is the newest. was_there: the row
+ * was, though its end may have been told; two sources share it from the second
+ * one's first login on, even if that is an old one. */
+static uint8_t lasting_flags(const struct claim *c, const struct lease *lease,
+    bool was_there, bool was_live)
 {
-	uint8_t granted =
-	    (c->flags | (was_live ? lease->flags : 0)) & LEASE_GRANTED;
+	uint8_t old = was_there ? lease->flags : 0;
+	uint8_t flags = old & LEASE_SHARED;
 
+	if (was_there && lease->source != c->source)
+		flags |= LEASE_SHARED;
+	return flags | ((c->flags | (was_live ? old : 0)) & LEASE_GRANTED);
+}
+
+/* What the row tells of its logins; the newest one speaks. */
+static void describe(struct apply *a, const struct claim *c, uint8_t lasting,
+    struct lease *lease)
+{
 	if (c->time < lease->first_login)
 		lease->first_login = c->time;
 	if (c->time < lease->last_login) {
-		lease->flags = (lease->flags & LEASE_TLS) | granted;
+		lease->flags = (lease->flags & LEASE_TLS) | lasting;
 		return;
 	}
 	lease->last_login = c->time;
-	lease->flags = (c->flags & LEASE_TLS) | granted;
+	/* A grant says nothing of the sessions there are. */
+	if (c->login)
+		lease->flags = c->flags;
+	lease->flags = (lease->flags & LEASE_TLS) | lasting;
 	lease->source = c->source;
 	lease->server = c->login ? parts_server(a, c->login) : 0;
 }
@@ -125,6 +150,7 @@ static enum judgement claim_lease(struct apply *a, const struct claim *c,
 	struct lease lease, key;
 	enum ledger_found found;
 	enum judgement no;
+	uint8_t lasting;
 
 	make_fresh(a, c, &key);
 	found = parts_revoked(a, &key.addr, c->user, c->user_len, c->time);
@@ -142,7 +168,8 @@ static enum judgement claim_lease(struct apply *a, const struct claim *c,
 		lease = key;
 	out->fresh = found == LEDGER_MISSING || !ledger_alive(&lease, now);
 	out->moved = parts_extend(a, &lease, c->end, now);
-	describe(a, c, !out->fresh, &lease);
+	lasting = lasting_flags(c, &lease, found == LEDGER_FOUND, !out->fresh);
+	describe(a, c, lasting, &lease);
 	if (c->login)
 		sessions_open(a, c->login, c->source, found == LEDGER_MISSING,
 		    &lease, now);
@@ -170,7 +197,7 @@ static enum judgement login_in(struct apply *a, const struct login *l,
 		return j;
 	if (mode_is_off(a))
 		return JUDGE_MODE_OFF;
-	if (!parts_user_is_sound(l->user, l->user_len))
+	if (l->user_len && !parts_user_is_sound(l->user, l->user_len))
 		return JUDGE_NO_USER;
 	/* The wall clock may stand at 1970, a row's cannot stand before it. */
 	if (l->time < 0)
@@ -196,6 +223,9 @@ void apply_login(struct apply *a, const struct login *l, uint16_t source,
 		break;
 	case LOGIN_RESTART:
 		sessions_restart(a, l, now);
+		break;
+	case LOGIN_END:
+		revoke_by_source(a, l, source, now, out);
 		break;
 	case LOGIN_NOTHING:
 	default:

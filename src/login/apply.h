@@ -19,17 +19,28 @@ struct apply *apply_new(struct ledger *l, const struct rules *r,
     proc_start_fn *proc_start, void *proc_ctx);
 void apply_free(struct apply **a);
 void apply_set_rules(struct apply *a, const struct rules *r);
+typedef void apply_ended_fn(void *ctx, const struct lease *lease);
+/* Who is shown each lease that a LOGIN_END has ended, in their order. */
+void apply_tell_ends(struct apply *a, apply_ended_fn *fn, void *ctx);
+/*
+ * Whether signs of life (LOGIN_ALIVE) may come from some source; false until
+ * told. Without them a session that nothing holds needs no row, and its login
+ * writes one page less.
+ */
+void apply_expect_signs(struct apply *a, bool may_come);
 
 /* What one login did, for log lines and `watch`. */
 struct applied {
-	enum judgement
-	    judgement;      /* JUDGE_LEASE, or why not; JUDGE_NONE: a logout
-			     * or a sign of life that changed no lease */
-	bool fresh;         /* the lease was not there, or had run out */
-	bool moved;         /* its end moved */
-	struct lease lease; /* as it is now, for JUDGE_LEASE and logouts */
+	enum judgement judgement; /* JUDGE_LEASE, or why not; JUDGE_NONE: a
+				   * logout that changed no lease, a sign of
+				   * life or an end that found none */
+	bool fresh;               /* the lease was not there, or had run out */
+	bool moved;               /* its end moved */
+	size_t ended;       /* how many live leases a LOGIN_END has ended */
+	struct lease lease; /* as it is now, for JUDGE_LEASE and logouts; the
+			     * last one that was ended */
 };
-/* Applies one login, logout, sign of life or restart. Errors stay with the
+/* Applies one login, logout, sign of life, restart or end. Errors stay with the
  * ledger until commit (ledger_failed()). */
 void apply_login(struct apply *a, const struct login *l, uint16_t source,
     struct moment now, struct applied *out);
@@ -51,7 +62,6 @@ size_t apply_revoke(struct apply *a, const struct addr *addr /* or NULL */,
  * ended lease by fn, and puts what falls due within the next period into the
  * wheel. Returns true when a whole round is finished.
  */
-typedef void apply_ended_fn(void *ctx, const struct lease *lease);
 bool apply_walk(struct apply *a, struct moment now, size_t limit,
     apply_ended_fn *fn, void *ctx);
 /* Ends the leases of the wheel that are due. Returns how many; at most limit.

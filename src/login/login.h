@@ -16,7 +16,9 @@ enum login_kind {
 	LOGIN_IN,          /* authenticated: needs addr and user */
 	LOGIN_OUT,         /* session ended: needs session; addr may be zero */
 	LOGIN_ALIVE,       /* still connected: needs addr, user and session */
-	LOGIN_RESTART /* the server started or stopped: its sessions ended */
+	LOGIN_RESTART, /* the server started or stopped: its sessions ended */
+	LOGIN_END /* the lease ends at once: needs addr; without a user, those
+		   * of this address that this source has made */
 };
 
 enum {
@@ -30,8 +32,10 @@ struct login {
 	uint8_t tls;  /* 1: the session is encrypted, as the server says */
 	uint8_t user_len;
 	uint8_t session_len; /* 0: no session known */
-	uint32_t mpid;       /* process that serves the mailbox, 0: unknown */
-	int64_t time;        /* wall clock ms, the log line's own */
+	/* 1: this protocol names no user, so that none is missing. */
+	uint8_t userless;
+	uint32_t mpid; /* process that serves the mailbox, 0: unknown */
+	int64_t time;  /* wall clock ms, the log line's own */
 	struct addr addr;
 	char server[LOGIN_SERVER_MAX + 1]; /* "dovecot": the pattern's name */
 	char user[LOGIN_USER_MAX + 1]; /* NUL-terminated, any bytes > 0x1f */

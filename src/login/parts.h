@@ -25,6 +25,9 @@ struct apply {
 	void *proc_ctx;
 	struct wheel *wheel;
 	struct caps *caps; /* NULL until the option wants it */
+	apply_ended_fn *tell_end;
+	void *tell_ctx;
+	bool expects_signs;
 
 	enum walk_phase phase;
 	bool walk_goes_on; /* at walk_at; else at the first row */
@@ -74,12 +77,20 @@ void sessions_logout(struct apply *a, const struct login *l, struct moment now,
     struct applied *out);
 void sessions_alive(struct apply *a, const struct login *l, struct moment now,
     struct applied *out);
+/* The sessions of this server that began before count no more. */
 void sessions_restart(
     struct apply *a, const struct login *l, struct moment now);
-/* Forgets sessions by address (NULL: any) and user (NULL: any). */
+/* Forgets sessions by address (NULL: any) and user (NULL: any). Looks at all of
+ * them: for what is done by hand, not for what a line says. */
 void sessions_revoke(
     struct apply *a, const struct addr *masked, const char *user);
 /* Forgets up to limit sessions that have shown no life for a ttl, or all when
  * holding is off. False: there are more to look at. */
 bool sessions_sweep(struct apply *a, struct moment now, size_t limit);
+
+/* --- revoke.c ------------------------------------------------------------ */
+
+/* Ends the leases that a LOGIN_END of this source means. */
+void revoke_by_source(struct apply *a, const struct login *l, uint16_t source,
+    struct moment now, struct applied *out);
 #endif

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * revoke - leases taken away, and their address or user refused for a while.
- * Called by the keeper for the control socket. Not here: the refusing
- * (apply.c).
+ * revoke - leases taken away before their time: by hand, with their address or
+ * user refused for a while, and by the source that made them.
+ * Called by the keeper for the control socket, and by apply.c.
+ * Not here: the refusing (apply.c).
  */
 #include <stdlib.h>
 #include <string.h>
@@ -13,12 +14,26 @@
 /* duration_parse() takes no more either. */
 #define REFUSE_MAX_MS (10LL * 366 * 24 * 3600 * 1000)
 
+/* Of one address, for one line; behind them only the lease of just that user is
+ * seen. There may be many such lines in one transaction. */
+enum { END_ROWS = 256 };
+
 struct found {
 	const struct addr *addr; /* masked; NULL: any */
 	const char *user;        /* NULL: any */
+	size_t limit, looked;    /* rows to look at; 0: all */
 	struct lease *rows;
 	size_t count, size;
 };
+
+static void add_lease(struct found *f, const struct lease *row)
+{
+	if (f->count == f->size) {
+		f->size = f->size ? 2 * f->size : 16;
+		f->rows = xrealloc(f->rows, f->size, sizeof(*f->rows));
+	}
+	f->rows[f->count++] = *row;
+}
 
 static int find_lease(void *ctx, const struct lease *row)
 {
@@ -26,14 +41,12 @@ static int find_lease(void *ctx, const struct lease *row)
 
 	if (f->addr && !addr_equal(f->addr, &row->addr))
 		return 1;
+	if (f->limit && f->looked++ == f->limit)
+		return 1;
 	if (f->user && !parts_same_user(
 			   f->user, strlen(f->user), row->user, row->user_len))
 		return 0;
-	if (f->count == f->size) {
-		f->size = f->size ? 2 * f->size : 16;
-		f->rows = xrealloc(f->rows, f->size, sizeof(*f->rows));
-	}
-	f->rows[f->count++] = *row;
+	add_lease(f, row);
 	return 0;
 }
 
@@ -92,4 +105,62 @@ size_t apply_revoke(struct apply *a, const struct addr *addr, const char *user,
 	if (!now_only)
 		refuse(a, f.addr, user, refuse_for, now);
 	return ended;
+}
+
+/* --- by a source --------------------------------------------------------- */
+
+/*
+ * A source takes away only what it alone has given, and not what it gave since:
+ * a logout may be forged, or late, and must not cost a customer who logged in
+ * elsewhere or again his mail. A grant by hand is another source, too.
+ */
+static bool may_end(
+    const struct lease *row, const struct login *l, uint16_t source)
+{
+	return source && row->source == source &&
+	       !(row->flags & LEASE_SHARED) && row->last_login <= l->time;
+}
+
+static bool has_lease(const struct found *f, const struct lease *lease)
+{
+	for (size_t i = 0; i < f->count; i++)
+		if (f->rows[i].user_len == lease->user_len &&
+		    !memcmp(f->rows[i].user, lease->user, lease->user_len))
+			return true;
+	return false;
+}
+
+void revoke_by_source(struct apply *a, const struct login *l, uint16_t source,
+    struct moment now, struct applied *out)
+{
+	struct addr masked;
+	struct found f = { .addr = &masked,
+		.user = l->user_len ? l->user : NULL,
+		.limit = END_ROWS };
+	struct lease named;
+	uint8_t bits;
+
+	masked = rules_mask(a->rules, &l->addr, &bits);
+	ledger_each(a->ledger, &masked, find_lease, &f);
+	if (f.looked > f.limit && l->user_len &&
+	    ledger_get(a->ledger, &masked, l->user, l->user_len, &named) ==
+		LEDGER_FOUND &&
+	    !has_lease(&f, &named))
+		add_lease(&f, &named);
+	for (size_t i = 0; i < f.count; i++) {
+		const struct lease *row = &f.rows[i];
+
+		if (!may_end(row, l, source))
+			continue;
+		/* Its sessions are not those of a lease to come. */
+		ledger_delete(a->ledger, row);
+		if (!ledger_alive(row, now))
+			continue;
+		out->judgement = JUDGE_LEASE;
+		out->ended++;
+		out->lease = *row;
+		if (a->tell_end)
+			a->tell_end(a->tell_ctx, row);
+	}
+	free(f.rows);
 }

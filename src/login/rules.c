@@ -27,7 +27,6 @@ struct rules {
 	int64_t ttl, max_skew;
 	unsigned ipv6_prefix;
 	enum rules_mode mode;
-	bool require_tls;
 	struct rules_limits limits;
 	struct names users, domains, deny_users;
 	struct netset *opened, *own, *proxy, *never, *always;
@@ -105,6 +104,7 @@ static void read_limits(struct rules_limits *out, const struct conf_section *s)
 	out->hold = conf_number(s, "hold-sessions") != 0;
 	out->hold_unseen = conf_number(s, "hold-unseen");
 	out->hold_max = conf_number(s, "hold-max");
+	out->require_tls = conf_number(s, "require-tls") != 0;
 }
 
 struct rules *rules_new(
@@ -116,7 +116,6 @@ struct rules *rules_new(
 	r->max_skew = conf_number(lease, "max-skew");
 	r->ipv6_prefix = (unsigned)conf_number(lease, "ipv6-prefix");
 	r->mode = (enum rules_mode)conf_number(lease, "mode");
-	r->require_tls = conf_number(lease, "require-tls") != 0;
 	read_limits(&r->limits, lease);
 	names_read(&r->users, lease, "users");
 	names_read(&r->domains, lease, "domains");
@@ -282,8 +281,6 @@ enum judgement rules_user(const struct rules *r, const char *name, size_t len)
 	const char *at = memrchr(name, '@', len);
 	struct text domain = { "", 0 };
 
-	if (!user.len)
-		return JUDGE_NO_USER;
 	if (at)
 		domain =
 		    (struct text){ at + 1, (size_t)(name + len - (at + 1)) };
@@ -316,12 +313,15 @@ enum judgement rules_judge(const struct rules *r, const struct login *l,
 	*end = (struct moment){ 0, 0 };
 	if (l->kind != LOGIN_IN && l->kind != LOGIN_ALIVE)
 		return JUDGE_NONE;
-	if ((no = rules_address(r, &l->addr)) ||
-	    (no = rules_user(r, l->user, l->user_len)) ||
+	if ((no = rules_address(r, &l->addr)))
+		return no;
+	if (!l->user_len && !l->userless)
+		return JUDGE_NO_USER;
+	if ((no = rules_user(r, l->user, l->user_len)) ||
 	    (no = judge_time(r, l->time, now)))
 		return no;
 	/* A sign of life does not say how the session began; its login did. */
-	if (r->require_tls && !l->tls && l->kind == LOGIN_IN)
+	if (r->limits.require_tls && !l->tls && l->kind == LOGIN_IN)
 		return JUDGE_NO_TLS;
 	*end = rules_end(r, l->time, now);
 	return JUDGE_LEASE;

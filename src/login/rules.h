@@ -40,7 +40,8 @@ struct addr rules_mask(
     const struct rules *r, const struct addr *a, uint8_t *bits_r);
 /* Why this address can never have a lease, or JUDGE_NONE when it can. */
 enum judgement rules_address(const struct rules *r, const struct addr *a);
-/* Why this user can make no lease, or JUDGE_NONE. */
+/* Why this user can make no lease, or JUDGE_NONE. len 0: the protocol names
+ * none; who may have a lease only as a listed user or domain has none then. */
 enum judgement rules_user(const struct rules *r, const char *name, size_t len);
 /*
  * Judges a LOGIN_IN or LOGIN_ALIVE alone (revocations and caps need the
@@ -59,6 +60,7 @@ struct rules_limits {
 	size_t users_per_address, addresses_per_user;
 	bool hold;                     /* sessions are remembered at all */
 	int64_t hold_unseen, hold_max; /* ms */
+	bool require_tls;
 };
 const struct rules_limits *rules_limits(const struct rules *r);
 /* This host's own addresses (getifaddrs); count returned, at most size. */

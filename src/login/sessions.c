@@ -11,6 +11,12 @@
  * forgotten without an index from lease to sessions: the lease cannot end
  * before they count no more, and rows that count no more are swept.
  *
+ * Lines of a log are anybody's who may write there, and there may be thousands
+ * in one transaction. So what one of them does never grows with the number of
+ * sessions: the restart of a server is a time that is remembered, and a lease
+ * taken back is a row that is gone; what they end counts no more from then on,
+ * and the paced passes clear it away.
+ *
  * Not here: the process table (the caller's proc_start_fn).
  */
 #include <stdlib.h>
@@ -27,10 +33,80 @@ enum {
 	SLICE = 256 /* rows copied out of the ledger at a time */
 };
 
-static bool counts(
-    const struct apply *a, const struct ledger_session *s, struct moment now)
+/* --- restarts of servers ------------------------------------------------- */
+
+/* No source's cursor: their keys begin with a name. */
+static size_t restart_key(uint16_t server, char *key)
 {
-	return now.boot < s->last_sign.boot + rules_ttl(a->rules);
+	key[0] = '\0';
+	key[1] = 'r';
+	key[2] = (char)(server >> 8);
+	key[3] = (char)(server & 0xff);
+	return 4;
+}
+
+static int take_time(void *ctx, const struct ledger_cursor *c)
+{
+	if (c->len == sizeof(int64_t))
+		memcpy(ctx, c->bytes, sizeof(int64_t));
+	return 1;
+}
+
+/* When this server was last restarted, as far as is known; -1: never. A time
+ * ahead of the clock, which was set back, says nothing until it has come. */
+static int64_t restarted(struct apply *a, uint16_t server, struct moment now)
+{
+	char key[4];
+	size_t len = restart_key(server, key);
+	int64_t time = -1;
+
+	(void)ledger_cursor_each(a->ledger, key, len, take_time, &time);
+	return time <= now.wall ? time : -1;
+}
+
+void sessions_restart(struct apply *a, const struct login *l, struct moment now)
+{
+	struct ledger_cursor c = { .len = sizeof(int64_t) };
+	uint16_t server = parts_server(a, l);
+	int64_t time = l->time < now.wall ? l->time : now.wall;
+
+	if (time <= restarted(a, server, now))
+		return;
+	c.key_len = (uint16_t)restart_key(server, c.key);
+	memcpy(c.bytes, &time, sizeof(time));
+	ledger_cursor_put(a->ledger, &c);
+}
+
+/* --- what a session is --------------------------------------------------- */
+
+static bool counts(
+    struct apply *a, const struct ledger_session *s, struct moment now)
+{
+	return now.boot < s->last_sign.boot + rules_ttl(a->rules) &&
+	       s->since.wall > restarted(a, s->server, now);
+}
+
+/* Whether it still counts, and its lease, which is not a later one. */
+static enum ledger_found lease_of(struct apply *a,
+    const struct ledger_session *s, struct moment now, struct lease *lease)
+{
+	enum ledger_found found = LEDGER_MISSING;
+
+	if (counts(a, s, now))
+		found =
+		    parts_get(a, &s->addr, s->user, s->user_len, now, lease);
+	if (found == LEDGER_FOUND && s->began < lease->first_login)
+		return LEDGER_MISSING;
+	return found;
+}
+
+/* To move an end is as much as to make a lease: the rules may have changed
+ * since the login. */
+static enum judgement judge_lease(const struct apply *a, const struct lease *l)
+{
+	if (rules_limits(a->rules)->require_tls && !(l->flags & LEASE_TLS))
+		return JUDGE_NO_TLS;
+	return rules_user(a->rules, l->user, l->user_len);
 }
 
 /* How long it has lasted, by the clock that nobody sets. */
@@ -79,6 +155,9 @@ static void uncount(
 		LEDGER_FOUND ||
 	    !lease.sessions)
 		return;
+	/* It was of a lease that is over, and was never counted in this one. */
+	if (s->began < lease.first_login)
+		return;
 	lease.sessions--;
 	ledger_put(a->ledger, &lease);
 }
@@ -108,13 +187,31 @@ static void fill(const struct login *l, int64_t time, struct moment at,
 	memcpy(s->session, l->session, l->session_len);
 }
 
+static void count(struct lease *lease)
+{
+	if (lease->sessions < UINT16_MAX)
+		lease->sessions++;
+}
+
+/* Whether it may hold its lease ever. Most logins of a site whose mail
+ * processes cannot be seen make no such session: a row for each of them would
+ * double the pages that a login writes, and say nothing. */
+static bool can_hold(const struct apply *a, const struct ledger_session *s)
+{
+	return s->mpid_start || a->expects_signs ||
+	       rules_limits(a->rules)->hold_unseen > 0;
+}
+
 void sessions_open(struct apply *a, const struct login *l, uint16_t source,
     bool fresh, struct lease *lease, struct moment now)
 {
 	int64_t time = l->time < now.wall ? l->time : now.wall;
 	struct moment at = { time, now.boot - (now.wall - time) };
 	struct ledger_session s, old;
+	struct lease other;
 	enum ledger_found found;
+	int64_t restart;
+	bool is_same;
 
 	/* A session from before this boot is over: its process, or the line to
 	 * it, is not there any more. */
@@ -123,25 +220,41 @@ void sessions_open(struct apply *a, const struct login *l, uint16_t source,
 		return;
 	fill(l, time, at, source, lease, &s);
 	s.server = parts_server(a, l);
+	restart = restarted(a, s.server, now);
+	/* A line that came late: that session has ended with its server. */
+	if (s.began < restart)
+		return;
+	/* A line of the same second as the restart, and after it. */
+	if (s.began == restart)
+		s.since.wall++;
 	found = ledger_session_get(
 	    a->ledger, s.server, s.session, s.session_len, &old);
 	if (found == LEDGER_ERROR)
 		return;
-	if (found == LEDGER_FOUND && same_lease(&old, lease)) {
+	is_same = found == LEDGER_FOUND && same_lease(&old, lease);
+	/* The line again, from another source or read twice; or an older one
+	 * of a name that was used again. */
+	if (is_same && counts(a, &old, now) && old.began >= s.began) {
 		if (fresh)
-			lease->sessions++;
-		/* The line again, from another source or read twice; or an
-		 * older one of a name that was used again. */
-		if (counts(a, &old, now) && old.began >= s.began)
-			return;
-	} else {
-		if (found == LEDGER_FOUND)
-			uncount(a, &old, now);
-		if (lease->sessions < UINT16_MAX)
-			lease->sessions++;
+			count(lease);
+		return;
 	}
+	/* Ids are no secrets: what one source says of its clients must not
+	 * end the holding of another one's. */
+	if (found == LEDGER_FOUND && !is_same && old.source != source &&
+	    lease_of(a, &old, now, &other) != LEDGER_MISSING)
+		return;
+	if (found == LEDGER_FOUND && !is_same)
+		uncount(a, &old, now);
+	else if (is_same && !fresh && lease->sessions)
+		lease->sessions--;
 	s.mpid_start = prove(a, s.mpid, s.began);
-	ledger_session_put(a->ledger, &s);
+	if (can_hold(a, &s)) {
+		ledger_session_put(a->ledger, &s);
+		count(lease);
+	} else if (found == LEDGER_FOUND) {
+		ledger_session_delete(a->ledger, &old);
+	}
 }
 
 /* --- life and end -------------------------------------------------------- */
@@ -163,9 +276,9 @@ static enum ledger_found find(struct apply *a, const struct login *l,
 	masked = rules_mask(a->rules, &l->addr, &bits);
 	if (!addr_equal(&l->addr, &none) && !addr_equal(&masked, &s->addr))
 		return LEDGER_MISSING;
-	if (counts(a, s, now) && parts_get(a, &s->addr, s->user, s->user_len,
-				     now, lease) == LEDGER_FOUND)
-		return LEDGER_FOUND;
+	found = lease_of(a, s, now, lease);
+	if (found != LEDGER_MISSING)
+		return found;
 	drop(a, s, now);
 	return LEDGER_MISSING;
 }
@@ -198,7 +311,8 @@ void sessions_logout(struct apply *a, const struct login *l, struct moment now,
 		return;
 	ledger_session_delete(a->ledger, &s);
 	/* It showed life until this line. */
-	if (is_held(a, &s, end.boot - ttl - s.since.boot))
+	if (judge_lease(a, &lease) == JUDGE_NONE &&
+	    is_held(a, &s, end.boot - ttl - s.since.boot))
 		out->moved = parts_extend(a, &lease, end, now);
 	if (lease.sessions)
 		lease.sessions--;
@@ -229,15 +343,24 @@ void sessions_alive(struct apply *a, const struct login *l, struct moment now,
 	    parts_revoked(a, &s.addr, s.user, s.user_len, s.began) !=
 		LEDGER_MISSING)
 		return;
+	if ((j = judge_lease(a, &lease)) != JUDGE_NONE) {
+		out->judgement = j;
+		return;
+	}
 	sign = (struct moment){ end.wall - rules_ttl(a->rules),
 		end.boot - rules_ttl(a->rules) };
-	if (sign.boot <= s.last_sign.boot || sign.wall < 0)
+	if (sign.wall < 0)
 		return;
-	s.last_sign = sign;
-	ledger_session_put(a->ledger, &s);
-	out->fresh = !ledger_alive(&lease, now);
-	out->moved = parts_extend(a, &lease, end, now);
-	ledger_put(a->ledger, &lease);
+	if (sign.boot > s.last_sign.boot) {
+		s.last_sign = sign;
+		ledger_session_put(a->ledger, &s);
+		out->fresh = !ledger_alive(&lease, now);
+		out->moved = parts_extend(a, &lease, end, now);
+		ledger_put(a->ledger, &lease);
+	} else if (!ledger_alive(&lease, now)) {
+		return;
+	}
+	/* What is no later than the last sign has given all it can. */
 	out->judgement = JUDGE_LEASE;
 	out->lease = lease;
 }
@@ -295,29 +418,6 @@ static bool visit(struct apply *a, struct session_pass *pass, size_t limit,
 		return false;
 	pass->going = false;
 	return true;
-}
-
-struct restart {
-	uint16_t server;
-	int64_t time;
-	struct moment now;
-};
-
-static void end_of_server(
-    struct apply *a, const struct ledger_session *s, void *ctx)
-{
-	const struct restart *r = ctx;
-
-	if (s->server == r->server && s->began <= r->time)
-		drop(a, s, r->now);
-}
-
-void sessions_restart(struct apply *a, const struct login *l, struct moment now)
-{
-	struct session_pass all = { 0 };
-	struct restart r = { parts_server(a, l), l->time, now };
-
-	visit(a, &all, SIZE_MAX, end_of_server, &r);
 }
 
 struct revoke {
@@ -388,11 +488,8 @@ static void hold_one(
 	if (!s.mpid_start &&
 	    age(&s, h->now) >= rules_limits(a->rules)->hold_unseen)
 		return;
-	/* To move an end is as much as to make a lease: the rules may have
-	 * changed since the login. */
-	if (parts_get(a, &s.addr, s.user, s.user_len, h->now, &lease) !=
-		LEDGER_FOUND ||
-	    rules_user(a->rules, s.user, s.user_len) != JUDGE_NONE) {
+	if (lease_of(a, &s, h->now, &lease) != LEDGER_FOUND ||
+	    judge_lease(a, &lease) != JUDGE_NONE) {
 		drop(a, &s, h->now);
 		return;
 	}

@@ -5,13 +5,19 @@
  * the answers to the watched questions and the live leases on stdout. The time
  * and the processes are what the commands say.
  *
- *     clock 60000 60000            wall and boot clock go on (the wall may go
- * back) login 192.0.2.7 bob TIME TLS SESSION|- PID alive 192.0.2.7 bob SESSION
- * TIME      logout SESSION TIME server-restart TIME                   proc PID
- * START TIME   (START 0: gone) grant 192.0.2.7 bob TTL               revoke
- * ADDR|- USER|- FOR NOW-ONLY hold      walk LIMIT      due         rules lease
- * { ... } reopen lease { ... }                  reboot WALL BOOT watch ADDR
- * USER|- SENDER|- any|user|domain DEFAULT-DOMAIN|-
+ *     clock WALL BOOT              both clocks go on; the wall may go back
+ *     login ADDR USER|- TIME TLS SESSION|- PID SOURCE USERLESS
+ *     alive ADDR USER|- SESSION TIME USERLESS
+ *     logout SESSION TIME
+ *     end ADDR USER|- TIME SOURCE
+ *     server-restart TIME
+ *     proc PID START TIME          START 0: it is gone
+ *     signs 0|1                    whether signs of life may come
+ *     grant ADDR USER|- TTL
+ *     revoke ADDR|- USER|- FOR NOW-ONLY
+ *     hold, walk LIMIT, due
+ *     rules lease { ... }, reopen lease { ... }, reboot WALL BOOT
+ *     watch ADDR USER|- SENDER|- any|user|domain DEFAULT-DOMAIN|-
  *
  * Called by test_model.py and tests of other rooms.
  */
@@ -22,7 +28,7 @@
 #include "decide/decide.h"
 #include "login/apply.h"
 
-enum { LINE_SIZE = 4096, WORDS = 8, WATCH_MAX = 32, PROCS_MAX = 64 };
+enum { LINE_SIZE = 4096, WORDS = 10, WATCH_MAX = 32, PROCS_MAX = 64 };
 
 struct watch {
 	struct question question;
@@ -47,6 +53,7 @@ static struct {
 	size_t watch_count;
 	struct process processes[PROCS_MAX];
 	size_t process_count;
+	bool signs;
 	char result[64];
 } d;
 
@@ -107,6 +114,7 @@ static void open_ledger(void)
 	if (!d.ledger)
 		fail("open", &err);
 	d.apply = apply_new(d.ledger, d.rules, proc_start, NULL);
+	apply_expect_signs(d.apply, d.signs);
 }
 
 static void close_ledger(void)
@@ -130,15 +138,16 @@ static void copy(char *out, size_t size, const char *word)
 	(void)snprintf(out, size, "%s", strcmp(word, "-") != 0 ? word : "");
 }
 
-static void apply_one(struct login *l)
+static struct applied apply_one(struct login *l, int64_t source)
 {
 	struct applied done;
 
 	copy(l->server, sizeof(l->server), "dovecot");
 	l->user_len = (uint8_t)strlen(l->user);
 	l->session_len = (uint8_t)strlen(l->session);
-	apply_login(d.apply, l, 1, d.now, &done);
+	apply_login(d.apply, l, (uint16_t)source, d.now, &done);
 	word_result(rules_reason(done.judgement));
+	return done;
 }
 
 static void do_login(char **w)
@@ -147,22 +156,24 @@ static void do_login(char **w)
 		.addr = address(w[1]),
 		.time = number(w[3]),
 		.tls = (uint8_t)number(w[4]),
-		.mpid = (uint32_t)number(w[6]) };
+		.mpid = (uint32_t)number(w[6]),
+		.userless = (uint8_t)number(w[8]) };
 
 	copy(l.user, sizeof(l.user), w[2]);
 	copy(l.session, sizeof(l.session), w[5]);
-	apply_one(&l);
+	apply_one(&l, number(w[7]));
 }
 
 static void do_alive(char **w)
 {
-	struct login l = {
-		.kind = LOGIN_ALIVE, .addr = address(w[1]), .time = number(w[4])
-	};
+	struct login l = { .kind = LOGIN_ALIVE,
+		.addr = address(w[1]),
+		.time = number(w[4]),
+		.userless = (uint8_t)number(w[5]) };
 
 	copy(l.user, sizeof(l.user), w[2]);
 	copy(l.session, sizeof(l.session), w[3]);
-	apply_one(&l);
+	apply_one(&l, 1);
 }
 
 static void do_logout(char **w)
@@ -170,23 +181,56 @@ static void do_logout(char **w)
 	struct login l = { .kind = LOGIN_OUT, .time = number(w[2]) };
 
 	copy(l.session, sizeof(l.session), w[1]);
-	apply_one(&l);
+	apply_one(&l, 1);
+}
+
+static void count_ended(void *ctx, const struct lease *lease)
+{
+	size_t *count = ctx;
+
+	must(ledger_alive(lease, d.now));
+	++*count;
+}
+
+static void do_end(char **w)
+{
+	struct login l = {
+		.kind = LOGIN_END, .addr = address(w[1]), .time = number(w[3])
+	};
+	struct applied done;
+	size_t told = 0;
+
+	copy(l.user, sizeof(l.user), w[2]);
+	apply_tell_ends(d.apply, count_ended, &told);
+	done = apply_one(&l, number(w[4]));
+	apply_tell_ends(d.apply, NULL, NULL);
+	must(told == done.ended);
+	must((told > 0) == (done.judgement == JUDGE_LEASE));
+	(void)snprintf(d.result, sizeof(d.result), "%zu", told);
 }
 
 static void do_server_restart(char **w)
 {
 	struct login l = { .kind = LOGIN_RESTART, .time = number(w[1]) };
 
-	apply_one(&l);
+	apply_one(&l, 1);
+}
+
+static void do_signs(char **w)
+{
+	d.signs = number(w[1]) != 0;
+	apply_expect_signs(d.apply, d.signs);
 }
 
 static void do_grant(char **w)
 {
 	struct addr addr = address(w[1]);
 	struct lease lease;
+	char user[LOGIN_USER_MAX + 1];
 
+	copy(user, sizeof(user), w[2]);
 	word_result(rules_reason(apply_grant(
-	    d.apply, &addr, w[2], strlen(w[2]), number(w[3]), d.now, &lease)));
+	    d.apply, &addr, user, strlen(user), number(w[3]), d.now, &lease)));
 }
 
 static void do_revoke(char **w)
@@ -268,9 +312,11 @@ struct command {
 
 /* Those that run inside one transaction. */
 static const struct command commands[] = {
-	{ "login", 7, do_login },
-	{ "alive", 5, do_alive },
+	{ "login", 9, do_login },
+	{ "alive", 6, do_alive },
 	{ "logout", 3, do_logout },
+	{ "end", 5, do_end },
+	{ "signs", 2, do_signs },
 	{ "server-restart", 2, do_server_restart },
 	{ "grant", 4, do_grant },
 	{ "revoke", 5, do_revoke },

@@ -73,12 +73,16 @@ class Lease:
     first: int     # logins' own times
     last: int
     by_hand: bool = False
+    sources: set = dataclasses.field(default_factory=set)  # 0: by hand
+    tls: bool = False  # the newest login said so
 
 
 @dataclasses.dataclass
 class Session:
     key: tuple     # of its lease: address, user
+    source: int
     began: int     # wall
+    after: int     # what the server's restart must be later than, wall
     since: int     # boot clock at the login
     sign: int      # boot clock at the last sign of life
     pid: int = 0
@@ -117,6 +121,8 @@ class Model:
         self.committed_boot = boot
         self.leases, self.sessions, self.revocations = {}, {}, []
         self.processes = {}  # pid: (start, wall time of its beginning)
+        self.signs = False   # whether signs of life may come
+        self.restart = -1    # of the server, wall
 
     # --- addresses --------------------------------------------------------
 
@@ -170,8 +176,6 @@ class Model:
         r = self.rules
         user = user.lower()
         domain = user.rpartition("@")[2] if "@" in user else None
-        if not user:
-            return "no-user"
         if user in (u.lower() for u in r.deny_users):
             return "user-denied"
         if r.users and user not in (u.lower() for u in r.users):
@@ -180,8 +184,11 @@ class Model:
             return "domain-not-listed"
         return None
 
-    def refused(self, addr, user, time):
-        no = self.forbidden(addr) or self.refused_user(user)
+    def refused(self, addr, user, time, userless):
+        no = self.forbidden(addr)
+        if not no and not user and not userless:
+            no = "no-user"
+        no = no or self.refused_user(user)
         if no:
             return no
         if time > self.wall + self.rules.max_skew:
@@ -208,7 +215,7 @@ class Model:
             return "too-many-addresses"
         return None
 
-    def claim(self, addr, user, time, left, by_hand=False):
+    def claim(self, addr, user, time, left, source=0, tls=None):
         self.sweep()
         key = (self.mask(addr), user)
         time = min(time, self.wall)
@@ -218,24 +225,28 @@ class Model:
         if no:
             return no, None
         lease = self.leases.setdefault(key, Lease(0, 0, time, time))
-        lease.by_hand = by_hand or (lease.by_hand and self.alive(lease))
+        lease.by_hand = source == 0 or (lease.by_hand and self.alive(lease))
+        lease.sources.add(source)
         self.extend(lease, left)
+        if tls is not None and time >= lease.last:
+            lease.tls = tls
         lease.first = min(lease.first, time)
         lease.last = max(lease.last, time)
         return "lease", key
 
-    def login(self, addr, user, time, tls=False, session=None, pid=0):
+    def login(self, addr, user, time, tls=False, session=None, pid=0, source=1,
+              userless=False):
         addr = self.parse(addr)
-        no = self.refused(addr, user, time)
+        no = self.refused(addr, user, time, userless)
         if not no and self.rules.require_tls and not tls:
             no = "no-tls"
         if not no and self.rules.mode == "off":
             no = "mode-off"
         if no:
             return no
-        word, key = self.claim(addr, user, time, self.left(time))
+        word, key = self.claim(addr, user, time, self.left(time), source, tls)
         if key and session:
-            self.open(key, session, min(time, self.wall), pid)
+            self.open(key, session, min(time, self.wall), pid, source)
         return word
 
     def grant(self, addr, user, ttl):
@@ -246,7 +257,20 @@ class Model:
         if no:
             return no
         left = min(ttl or self.rules.ttl, self.rules.ttl)
-        return self.claim(addr, user, self.wall, left, by_hand=True)[0]
+        return self.claim(addr, user, self.wall, left)[0]
+
+    def end(self, addr, user, time, source):
+        """A source takes back what it alone has given, up to this time."""
+        self.sweep()
+        masked = self.mask(self.parse(addr))
+        ended = 0
+        for key, lease in list(self.leases.items()):
+            if (key[0] != masked or (user and user.lower() != key[1].lower()) or
+                    lease.sources != {source} or lease.last > time):
+                continue
+            del self.leases[key]
+            ended += self.alive(lease)
+        return ended
 
     def revoke(self, addr, user, refuse_for, now_only):
         self.sweep()
@@ -284,26 +308,45 @@ class Model:
 
     # --- sessions ---------------------------------------------------------
 
-    def counts(self, session):
-        return self.boot < session.sign + self.rules.ttl
+    def restarted(self):
+        return self.restart if self.restart <= self.wall else -1
 
-    def open(self, key, name, time, pid):
+    def counts(self, session):
+        return (self.boot < session.sign + self.rules.ttl and
+                session.after > self.restarted())
+
+    def may_move(self, key):
+        if self.rules.require_tls and not self.leases[key].tls:
+            return "no-tls"
+        return self.refused_user(key[1])
+
+    def open(self, key, name, time, pid, source):
         since = self.boot - (self.wall - time)
-        if self.rules.hold_sessions != "proven" or since < 0:
+        if (self.rules.hold_sessions != "proven" or since < 0 or
+                time < self.restarted()):
             return
+        after = time + (time == self.restarted())
         old = self.sessions.get(name)
-        if old and old.key == key and old.began >= time and self.known(name):
+        if old and old.key == key and old.began >= time and self.counts(old):
+            return
+        # What one source says ends no session of another one's.
+        if old and old.key != key and old.source != source and self.known(name):
             return
         start, began = self.processes.get(pid, (0, 0))
         if began > time + PROOF_GRACE:
             start = 0
-        self.sessions[name] = Session(key, time, since, since, pid, start)
+        # One that nothing can ever hold is not remembered.
+        self.sessions.pop(name, None)
+        if start or self.signs or self.rules.hold_unseen:
+            self.sessions[name] = Session(
+                key, source, time, after, since, since, pid, start)
 
     def known(self, name):
         """The session of this name, if it still counts."""
         self.sweep()
         session = self.sessions.get(name)
-        if session and not (self.counts(session) and session.key in self.leases):
+        if session and not (self.counts(session) and session.key in self.leases and
+                            session.began >= self.leases[session.key].first):
             del self.sessions[name]
             return None
         return session
@@ -322,13 +365,13 @@ class Model:
         del self.sessions[name]
         left = self.left(time)
         lasted = self.boot + left - self.rules.ttl - session.since
-        if self.held(session, lasted):
+        if self.held(session, lasted) and not self.may_move(session.key):
             self.extend(self.leases[session.key], left)
         return "lease"
 
-    def sign_of_life(self, addr, user, name, time):
+    def sign_of_life(self, addr, user, name, time, userless=False):
         addr = self.parse(addr)
-        no = self.refused(addr, user, time)
+        no = self.refused(addr, user, time, userless)
         if no:
             return no
         if self.rules.hold_sessions != "proven":
@@ -340,16 +383,19 @@ class Model:
                 self.boot - session.since >= self.rules.hold_max or
                 self.revoked(session.key, session.began)):
             return "none"
+        if self.may_move(session.key):
+            return self.may_move(session.key)
         left = self.left(time)
         sign = self.boot + left - self.rules.ttl
+        lease = self.leases[session.key]
         if sign <= session.sign:
-            return "none"
+            return "lease" if self.alive(lease) else "none"
         session.sign = sign
-        self.extend(self.leases[session.key], left)
+        self.extend(lease, left)
         return "lease"
 
     def restart_of_server(self, time):
-        self.sessions = {i: s for i, s in self.sessions.items() if s.began > time}
+        self.restart = max(self.restarted(), min(time, self.wall))
 
     def hold(self):
         if self.rules.hold_sessions != "proven":
@@ -363,7 +409,7 @@ class Model:
                 if not self.counts(s):
                     del self.sessions[name]
             elif self.known(name):
-                if self.refused_user(s.key[1]):
+                if self.may_move(s.key):
                     del self.sessions[name]
                     continue
                 s.sign = self.boot
@@ -444,10 +490,11 @@ class Model:
             return name if "@" in name or not domain else name + "@" + domain
 
         def is_user(name):
-            return bool(sender) and sender.lower() == whole(name)
+            return bool(sender) and bool(name) and sender.lower() == whole(name)
 
         def is_domain(name):
-            return (bool(sender) and "@" in sender and "@" in whole(name) and
+            return (bool(sender) and bool(name) and
+                    "@" in sender and "@" in whole(name) and
                     sender.lower().rpartition("@")[2] == whole(name).rpartition("@")[2])
 
         found = [(is_user(k[1]), min(v.wall - self.wall, v.boot - self.boot), k[1])

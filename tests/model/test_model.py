@@ -33,12 +33,15 @@ ODD = ["10.1.2.3", "127.0.0.1", "::ffff:203.0.113.7", "169.254.1.1", "192.0.2.80
        "192.0.2.25", "fc00::5", "2002:cb00:7107::1", "::1", "::", "224.0.0.1",
        "64:ff9b::1", "198.18.0.1"]
 USERS = ["bob", "bob@example.org", "Bob@Example.org", "eve@example.net", "ann"]
+NOBODY = ""  # some protocols name no user
 WATCH = ([(a, None, None, "any", "") for a in GOOD + ODD[:6]] +
          [(a, "bob", None, "any", "") for a in GOOD[:2]] +
          [(a, None, s, r, "example.org") for a in (GOOD[0], GOOD[2])
           for s, r in (("bob@example.org", "any"), ("BOB@example.ORG", "user"),
                        ("x@example.net", "domain"))] +
-         [(GOOD[0], None, None, "user", ""), (GOOD[0], None, "bob", "user", "")])
+         [(GOOD[0], None, None, "user", ""), (GOOD[0], None, "bob", "user", ""),
+          (GOOD[1], None, "@example.org", "user", "example.org"),
+          (GOOD[1], None, "x@example.org", "domain", "example.org")])
 SPANS = [1, 999, 1000, 10_000, 61_000, 5 * MINUTE, 10 * MINUTE, 31 * MINUTE]
 JUMPS = [1000, 61_000, 4 * MINUTE, 31 * MINUTE, 24 * 60 * MINUTE, 365 * 24 * 60 * MINUTE]
 CHANGES = [
@@ -70,17 +73,25 @@ def some_age(rng):
 
 def make_step(rng, back):
     addr = rng.choice(GOOD if rng.random() < 0.9 else ODD)
-    user = rng.choice(USERS)
+    user = rng.choice(USERS) if rng.random() < 0.85 else NOBODY
+    userless = int(rng.random() < (0.3 if user else 0.9))
+    source = rng.choice([1, 1, 2])
     session = rng.choice(["s%d" % i for i in range(8)])
     kind = rng.choices(
-        ["login", "alive", "logout", "server-restart", "grant", "revoke", "clock",
-         "jump", "proc", "hold", "walk", "due", "rules", "reopen", "reboot"],
-        [32, 5, 6, 1, 3, 3, 22, 5, 6, 6, 4, 6, 3, 1, 1])[0]
+        ["login", "alive", "logout", "end", "server-restart", "grant", "revoke",
+         "clock", "jump", "proc", "hold", "walk", "due", "rules", "reopen", "reboot",
+         "signs"],
+        [32, 5, 6, 5, 2, 3, 3, 22, 5, 6, 6, 4, 6, 3, 1, 1, 1])[0]
     if kind == "login":
         return (kind, addr, user, some_age(rng), rng.randrange(2),
-                rng.choice([None, session]), rng.choice([0, 101, 102, 103]))
+                rng.choice([None, session]), rng.choice([0, 101, 102, 103]),
+                source, userless)
     if kind == "alive":
-        return (kind, addr, user, session, some_age(rng))
+        return (kind, addr, user, session, some_age(rng), userless)
+    if kind == "end":
+        return (kind, addr, rng.choice([user, NOBODY]), some_age(rng), source)
+    if kind == "signs":
+        return (kind, rng.randrange(2))
     if kind == "logout":
         return (kind, session, some_age(rng))
     if kind == "server-restart":
@@ -89,7 +100,8 @@ def make_step(rng, back):
         return (kind, addr, user, rng.choice([0, 60_000, 20 * MINUTE, 90 * MINUTE]))
     if kind == "revoke":
         which = rng.randrange(3)
-        return (kind, addr if which != 1 else None, user if which != 0 else None,
+        return (kind, addr if which != 1 else None,
+                (user or USERS[0]) if which != 0 else None,
                 rng.choice([0, 60_000, 60 * MINUTE]), rng.randrange(4) == 0)
     if kind == "clock":
         span = rng.choice(SPANS)
@@ -134,14 +146,24 @@ def run_step(m, step):
     kind, args = step[0], step[1:]
     result = "ok"
     if kind == "login":
-        addr, user, age, tls, session, pid = args
+        addr, user, age, tls, session, pid, source, userless = args
         time = m.wall - age
-        result = m.login(addr, user, time, bool(tls), session, pid)
-        line = "login %s %s %d %d %s %d" % (addr, user, time, tls, opt(session), pid)
+        result = m.login(addr, user, time, bool(tls), session, pid, source,
+                         bool(userless))
+        line = "login %s %s %d %d %s %d %d %d" % (
+            addr, opt(user), time, tls, opt(session), pid, source, userless)
     elif kind == "alive":
-        addr, user, session, age = args
-        result = m.sign_of_life(addr, user, session, m.wall - age)
-        line = "alive %s %s %s %d" % (addr, user, session, m.wall - age)
+        addr, user, session, age, userless = args
+        result = m.sign_of_life(addr, user, session, m.wall - age, bool(userless))
+        line = "alive %s %s %s %d %d" % (
+            addr, opt(user), session, m.wall - age, userless)
+    elif kind == "end":
+        addr, user, age, source = args
+        result = str(m.end(addr, user, m.wall - age, source))
+        line = "end %s %s %d %d" % (addr, opt(user), m.wall - age, source)
+    elif kind == "signs":
+        m.signs = bool(args[0])
+        line = "signs %d" % args
     elif kind == "logout":
         result = m.logout(args[0], m.wall - args[1])
         line = "logout %s %d" % (args[0], m.wall - args[1])
@@ -151,7 +173,7 @@ def run_step(m, step):
         line = "server-restart %d" % (m.wall - args[0])
     elif kind == "grant":
         result = m.grant(*args)
-        line = "grant %s %s %d" % args
+        line = "grant %s %s %d" % (args[0], opt(args[1]), args[2])
     elif kind == "revoke":
         addr, user, span, now_only = args
         result = str(m.revoke(addr, user, span, now_only))

@@ -27,7 +27,8 @@ struct world {
 	uint64_t proc_start; /* of the one process, pid 101; 0: gone */
 	int64_t proc_began;
 	unsigned proc_asked;
-	struct lease told[64]; /* ends told by the last walk or due */
+	bool signs;            /* of life may come */
+	struct lease told[64]; /* ends told by the last walk, due or end */
 	size_t told_count;
 };
 
@@ -38,6 +39,14 @@ static inline uint64_t world_proc(void *ctx, uint32_t pid, int64_t *began)
 	w->proc_asked++;
 	*began = w->proc_began;
 	return pid == 101 ? w->proc_start : 0;
+}
+
+static inline void world_told(void *ctx, const struct lease *lease)
+{
+	struct world *w = ctx;
+
+	must(w->told_count < COUNT_OF(w->told));
+	w->told[w->told_count++] = *lease;
 }
 
 static inline void world_open(struct world *w)
@@ -57,6 +66,14 @@ static inline void world_open(struct world *w)
 		(void)fprintf(stderr, "%s\n", err.text);
 	must(w->ledger != NULL);
 	w->apply = apply_new(w->ledger, w->rules, world_proc, w);
+	apply_expect_signs(w->apply, w->signs);
+	apply_tell_ends(w->apply, world_told, w);
+}
+
+static inline void world_signs(struct world *w, bool may_come)
+{
+	w->signs = may_come;
+	apply_expect_signs(w->apply, may_come);
 }
 
 static inline void world_close(struct world *w)
@@ -146,14 +163,22 @@ static inline struct login login_of(
 	return l;
 }
 
-static inline struct applied world_apply(struct world *w, const struct login *l)
+enum { WORLD_SOURCE = 3 };
+
+static inline struct applied world_apply_from(
+    struct world *w, const struct login *l, uint16_t source)
 {
 	struct applied done;
 
 	world_begin(w);
-	apply_login(w->apply, l, 3, w->now, &done);
+	apply_login(w->apply, l, source, w->now, &done);
 	world_commit(w);
 	return done;
+}
+
+static inline struct applied world_apply(struct world *w, const struct login *l)
+{
+	return world_apply_from(w, l, WORLD_SOURCE);
 }
 
 /* A login `age` ms ago; below zero: stamped ahead. */
@@ -212,14 +237,6 @@ static inline int64_t world_left(
 	return left < lease.end.boot - w->now.boot
 		   ? left
 		   : lease.end.boot - w->now.boot;
-}
-
-static inline void world_told(void *ctx, const struct lease *lease)
-{
-	struct world *w = ctx;
-
-	must(w->told_count < COUNT_OF(w->told));
-	w->told[w->told_count++] = *lease;
 }
 
 /* One round of the walk; how many ends it told. */

@@ -207,6 +207,47 @@ static void test_apply_refuses_what_the_ledger_could_not_hold(void **state)
 	world_free(w);
 }
 
+static struct applied login_of_nobody(struct world *w, const char *addr)
+{
+	struct login l = login_of(w, addr, "");
+
+	l.userless = 1;
+	return world_apply(w, &l);
+}
+
+static void test_apply_lease_without_a_user_is_one_of_its_own(void **state)
+{
+	struct world *w = world_new(TTL30);
+	struct applied done = login_of_nobody(w, A);
+
+	(void)state;
+	assert_int_equal(done.judgement, JUDGE_LEASE);
+	assert_true(done.fresh);
+	assert_int_equal(done.lease.user_len, 0);
+	assert_true(world_login(w, A, "bob", 0).fresh);
+	world_pass(w, MINUTE);
+	done = login_of_nobody(w, A);
+	assert_false(done.fresh);
+	assert_true(done.moved);
+	assert_int_equal(world_left(w, A, "bob", NULL), 29 * MINUTE);
+	assert_int_equal(world_left(w, A, "", NULL), 30 * MINUTE);
+	/* It ends as all do, and so does a row that survived a restart. */
+	world_pass(w, 29 * MINUTE);
+	assert_int_equal(world_walk(w), 1);
+	assert_string_equal(w->told[0].user, "bob");
+	world_close(w);
+	world_open(w);
+	assert_int_equal(world_left(w, A, "", NULL), MINUTE);
+	assert_int_equal(world_walk(w), 0);
+	world_pass(w, MINUTE);
+	assert_int_equal(world_due(w), 1);
+	assert_int_equal(w->told[0].user_len, 0);
+	assert_int_equal(ledger_rows(w->ledger), 0);
+	/* The name may hold nothing that the ledger would not take. */
+	assert_int_equal(world_login(w, A, "", 0).judgement, JUDGE_NO_USER);
+	world_free(w);
+}
+
 static void test_apply_mode_off_makes_none_and_observe_does(void **state)
 {
 	struct world *w = world_new("lease { mode = \"off\" }");
@@ -484,6 +525,7 @@ int main(void)
 		T(newest_login_describes_the_lease),
 		T(ipv6_lease_covers_its_prefix),
 		T(refuses_what_the_ledger_could_not_hold),
+		T(lease_without_a_user_is_one_of_its_own),
 		T(mode_off_makes_none_and_observe_does),
 		T(uses_rules_set_later),
 		T(forward_step_ends_and_its_return_revives),

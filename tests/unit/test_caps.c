@@ -62,6 +62,26 @@ static void test_caps_addresses_per_user(void **state)
 	world_free(w);
 }
 
+static void test_caps_nobody_is_a_user_of_an_address_and_of_no_other(
+    void **state)
+{
+	struct world *w = world_new("lease { max-users-per-address = 1 "
+				    "max-addresses-per-user = 1 }");
+	struct login l = login_of(w, A, "");
+
+	(void)state;
+	l.userless = 1;
+	assert_int_equal(world_apply(w, &l).judgement, JUDGE_LEASE);
+	assert_int_equal(
+	    world_login(w, A, "bob", 0).judgement, JUDGE_USERS_CAP);
+	/* Not one user at many addresses, but many whom nobody names. */
+	for (int i = 1; i < 6; i++) {
+		l.addr.bytes[15] = (uint8_t)(100 + i);
+		assert_int_equal(world_apply(w, &l).judgement, JUDGE_LEASE);
+	}
+	world_free(w);
+}
+
 static void test_caps_index_grows_with_the_ledger(void **state)
 {
 	struct world *w = world_new("lease { max-addresses-per-user = 1 }");
@@ -98,6 +118,7 @@ int main(void)
 #define T(name) cmocka_unit_test(test_caps_##name)
 		T(users_per_address),
 		T(addresses_per_user),
+		T(nobody_is_a_user_of_an_address_and_of_no_other),
 		T(index_grows_with_the_ledger),
 	};
 

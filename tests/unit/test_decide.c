@@ -308,6 +308,33 @@ static void test_decide_require_sender_binds_to_the_user(void **state)
 	world_free(w);
 }
 
+static void test_decide_lease_without_a_user_has_no_sender(void **state)
+{
+	static const char *const senders[] = { "bob@example.org",
+		"@example.org", "" };
+	struct world *w = world_new("");
+	struct login l = login_of(w, A, "");
+
+	(void)state;
+	l.userless = 1;
+	world_apply(w, &l);
+	for (size_t i = 0; i < COUNT_OF(senders); i++) {
+		struct question q = from(A, senders[i]);
+
+		assert_answer(ask_with(w, q, SENDER_ANY, "example.org"),
+		    VERDICT_ALLOW, "lease");
+		assert_answer(ask_with(w, q, SENDER_USER, "example.org"),
+		    VERDICT_NONE, "sender");
+		assert_answer(ask_with(w, q, SENDER_DOMAIN, "example.org"),
+		    VERDICT_NONE, "sender");
+	}
+	/* The rules have changed since: only listed users may have a lease. */
+	world_rules(w, "lease { users = {\"bob\"} }");
+	assert_answer(
+	    ask_with(w, question(A), SENDER_ANY, ""), VERDICT_NONE, "no-lease");
+	world_free(w);
+}
+
 static void test_decide_lease_without_a_domain_binds_no_domain(void **state)
 {
 	struct world *w = world_new("");
@@ -426,6 +453,7 @@ int main(void)
 		T(sender_prefers_its_own_lease),
 		T(require_sender_binds_to_the_user),
 		T(lease_without_a_domain_binds_no_domain),
+		T(lease_without_a_user_has_no_sender),
 		T(user_and_sender_must_both_fit),
 		T(prefix_leases_answer_for_the_prefix),
 		T(never_tells_more_than_a_ttl),

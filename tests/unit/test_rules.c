@@ -161,6 +161,10 @@ static void test_rules_users_compare_without_case(void **state)
 
 	(void)state;
 	assert_int_equal(judge_user("", "bob"), JUDGE_LEASE);
+	/* Dovecot's name for who showed no password. */
+	assert_int_equal(judge_user("", "Anonymous"), JUDGE_USER_DENIED);
+	assert_int_equal(
+	    judge_user("lease { deny-users = {} }", "anonymous"), JUDGE_LEASE);
 	assert_int_equal(judge_user("", ""), JUDGE_NO_USER);
 	assert_int_equal(judge_user(listed, "bOB"), JUDGE_LEASE);
 	assert_int_equal(judge_user(listed, "ANN@example.ORG"), JUDGE_LEASE);
@@ -169,6 +173,49 @@ static void test_rules_users_compare_without_case(void **state)
 	assert_int_equal(judge_user(listed, "bo"), JUDGE_USER_UNLISTED);
 	assert_int_equal(judge_user(denied, "bob"), JUDGE_USER_DENIED);
 	assert_int_equal(judge_user(denied, "bob@example.org"), JUDGE_LEASE);
+}
+
+static enum judgement judge_nobody(const char *rules, enum login_kind kind)
+{
+	struct rules *r = rules_from(rules, NULL, 0);
+	struct login l = login_by("");
+	struct moment end;
+	enum judgement j;
+
+	l.kind = (uint8_t)kind;
+	l.userless = 1;
+	j = rules_judge(r, &l, now, &end);
+	rules_free(&r);
+	return j;
+}
+
+static void test_rules_userless_login_passes_where_no_user_is_listed(
+    void **state)
+{
+	struct rules *r = rules_from("", NULL, 0);
+	struct login l = login_by("bob");
+	struct moment end;
+
+	(void)state;
+	assert_int_equal(judge_nobody("", LOGIN_IN), JUDGE_LEASE);
+	assert_int_equal(judge_nobody("", LOGIN_ALIVE), JUDGE_LEASE);
+	assert_int_equal(
+	    judge_nobody("lease { deny-users = {\"bob\"} }", LOGIN_IN),
+	    JUDGE_LEASE);
+	assert_int_equal(judge_nobody("lease { users = {\"bob\"} }", LOGIN_IN),
+	    JUDGE_USER_UNLISTED);
+	assert_int_equal(
+	    judge_nobody("lease { domains = {\"example.org\"} }", LOGIN_IN),
+	    JUDGE_DOMAIN_UNLISTED);
+	assert_int_equal(judge_nobody("lease { require-tls = yes }", LOGIN_IN),
+	    JUDGE_NO_TLS);
+	/* A name that it has all the same is judged. */
+	l.userless = 1;
+	assert_int_equal(rules_judge(r, &l, now, &end), JUDGE_LEASE);
+	rules_free(&r);
+	r = rules_from("lease { deny-users = {\"bob\"} }", NULL, 0);
+	assert_int_equal(rules_judge(r, &l, now, &end), JUDGE_USER_DENIED);
+	rules_free(&r);
 }
 
 static void test_rules_domain_is_behind_the_last_at(void **state)
@@ -412,6 +459,8 @@ int main(void)
 		cmocka_unit_test(
 		    test_rules_judge_knows_only_logins_and_signs_of_life),
 		cmocka_unit_test(test_rules_users_compare_without_case),
+		cmocka_unit_test(
+		    test_rules_userless_login_passes_where_no_user_is_listed),
 		cmocka_unit_test(test_rules_domain_is_behind_the_last_at),
 		cmocka_unit_test(
 		    test_rules_both_lists_must_agree_and_deny_wins),

@@ -10,44 +10,7 @@
 
 #include <cmocka.h>
 
-#include "lease_world.h"
-
-static const char A[] = "203.0.113.7", B[] = "203.0.113.8";
-static const char TTL30[] = "lease { ttl = \"30m\" }";
-
-static int count_session(void *ctx, const struct ledger_session *s)
-{
-	(void)s;
-	++*(int *)ctx;
-	return 0;
-}
-
-static int sessions(struct world *w)
-{
-	int count = 0;
-
-	world_begin(w);
-	ledger_session_each(w->ledger, count_session, &count);
-	world_commit(w);
-	return count;
-}
-
-/* A login whose mail process lives. */
-static struct applied proven(struct world *w, const char *session)
-{
-	w->proc_start = 4711;
-	w->proc_began = w->now.wall - SECOND;
-	return world_session(w, LOGIN_IN, A, "bob", session, 101);
-}
-
-/* Ten seconds after ten seconds, as the keeper does it. */
-static void hold_for(struct world *w, int64_t ms)
-{
-	for (; ms > 0; ms -= 10 * SECOND) {
-		world_pass(w, 10 * SECOND);
-		world_hold(w);
-	}
-}
+#include "session_world.h"
 
 static void test_sessions_proven_one_holds_its_lease(void **state)
 {
@@ -77,6 +40,97 @@ static void test_sessions_without_a_sign_of_life_hold_nothing(void **state)
 	/* Nor is a logout a sign that would prolong it. */
 	assert_false(world_logout(w, "s1", 0).moved);
 	assert_int_equal(world_left(w, A, "bob", NULL), 20 * MINUTE);
+	/* Nor is it one that a sign might come. */
+	world_signs(w, true);
+	world_session(w, LOGIN_IN, A, "bob", "s2", 0);
+	assert_int_equal(sessions(w), 1);
+	hold_for(w, 10 * MINUTE);
+	assert_false(world_logout(w, "s2", 0).moved);
+	assert_int_equal(world_left(w, A, "bob", NULL), 20 * MINUTE);
+	world_free(w);
+}
+
+static void test_sessions_that_nothing_can_hold_have_no_row(void **state)
+{
+	struct world *w = world_new(TTL30);
+	struct applied done;
+
+	(void)state;
+	w->proc_start = 4711;
+	w->proc_began = w->now.wall + MINUTE; /* another process */
+	done = world_session(w, LOGIN_IN, A, "bob", "s1", 101);
+	assert_int_equal(done.judgement, JUDGE_LEASE);
+	assert_int_equal(done.lease.sessions, 0);
+	assert_int_equal(sessions(w), 0);
+	assert_int_equal(world_logout(w, "s1", 0).judgement, JUDGE_NONE);
+	assert_int_equal(
+	    world_session(w, LOGIN_ALIVE, A, "bob", "s1", 0).judgement,
+	    JUDGE_NONE);
+	/* Each of these may hold it. */
+	assert_int_equal(proven(w, "s1").lease.sessions, 1);
+	world_signs(w, true);
+	assert_int_equal(
+	    world_session(w, LOGIN_IN, A, "bob", "s2", 0).lease.sessions, 2);
+	world_signs(w, false);
+	world_rules(w, "lease { hold-unseen = \"1h\" }");
+	done = world_session(w, LOGIN_IN, A, "bob", "s3", 0);
+	assert_int_equal(done.lease.sessions, 3);
+	assert_int_equal(sessions(w), 3);
+	world_free(w);
+}
+
+/* The name of a session whose process lives comes again, with a login that
+ * nothing can hold. */
+static void test_sessions_end_when_their_name_comes_again(void **state)
+{
+	struct world *w = world_new(TTL30);
+	struct lease lease;
+
+	(void)state;
+	proven(w, "s1");
+	proven(w, "s2");
+	world_pass(w, MINUTE);
+	/* Of the same lease ... */
+	assert_int_equal(
+	    world_session(w, LOGIN_IN, A, "bob", "s1", 0).lease.sessions, 1);
+	assert_int_equal(sessions(w), 1);
+	/* ... and of another one. */
+	assert_int_equal(
+	    world_session(w, LOGIN_IN, B, "ann", "s2", 0).lease.sessions, 0);
+	assert_int_equal(sessions(w), 0);
+	world_left(w, A, "bob", &lease);
+	assert_int_equal(lease.sessions, 0);
+	hold_for(w, 10 * MINUTE);
+	assert_int_equal(world_left(w, A, "bob", NULL), 20 * MINUTE);
+	assert_int_equal(world_left(w, B, "ann", NULL), 20 * MINUTE);
+	/* An older line of the name ends nothing. */
+	proven(w, "s3");
+	{
+		struct login l = login_of(w, A, "bob");
+
+		l.time -= MINUTE;
+		l.session_len = 2;
+		memcpy(l.session, "s3", 2);
+		assert_int_equal(world_apply(w, &l).lease.sessions, 1);
+	}
+	assert_int_equal(sessions(w), 1);
+	world_free(w);
+}
+
+/* A row that the walk has not met yet is not of the next lease. */
+static void test_sessions_of_a_former_lease_are_not_uncounted(void **state)
+{
+	struct world *w = world_new(TTL30);
+	struct lease lease;
+
+	(void)state;
+	proven(w, "s1");
+	world_pass(w, 30 * MINUTE);
+	assert_int_equal(proven(w, "s2").lease.sessions, 1);
+	world_walk(w);
+	assert_int_equal(sessions(w), 1);
+	world_left(w, A, "bob", &lease);
+	assert_int_equal(lease.sessions, 1);
 	world_free(w);
 }
 
@@ -241,6 +295,7 @@ static void test_sessions_sign_of_life_moves_the_end(void **state)
 	struct applied done;
 
 	(void)state;
+	world_signs(w, true);
 	world_session(w, LOGIN_IN, A, "bob", "s1", 0);
 	for (int i = 0; i < 10; i++) {
 		world_pass(w, 20 * MINUTE);
@@ -256,11 +311,44 @@ static void test_sessions_sign_of_life_moves_the_end(void **state)
 	world_free(w);
 }
 
+/* A second sign of the same millisecond, or one that came late: what the first
+ * one gave stands, and who asks is told so. */
+static void test_sessions_sign_of_life_twice_is_a_lease(void **state)
+{
+	struct world *w = world_new(TTL30);
+	struct login l = login_of(w, A, "bob");
+	struct applied done;
+
+	(void)state;
+	world_signs(w, true);
+	world_session(w, LOGIN_IN, A, "bob", "s1", 0);
+	world_pass(w, 20 * MINUTE);
+	world_session(w, LOGIN_ALIVE, A, "bob", "s1", 0);
+	l.kind = LOGIN_ALIVE;
+	l.session_len = 2;
+	(void)snprintf(l.session, sizeof(l.session), "s1");
+	for (int late = 0; late < 2; late++) {
+		l.time = w->now.wall - late * MINUTE;
+		done = world_apply(w, &l);
+		assert_int_equal(done.judgement, JUDGE_LEASE);
+		assert_false(done.fresh);
+		assert_false(done.moved);
+		assert_string_equal(done.lease.user, "bob");
+		assert_int_equal(world_left(w, A, "bob", NULL), 30 * MINUTE);
+	}
+	/* A lease that the wall clock has ended is none. */
+	w->now.wall += 30 * MINUTE;
+	l.time = w->now.wall - 30 * MINUTE + 1;
+	assert_int_equal(world_apply(w, &l).judgement, JUDGE_NONE);
+	world_free(w);
+}
+
 static void test_sessions_sign_of_life_makes_no_lease(void **state)
 {
 	struct world *w = world_new(TTL30);
 
 	(void)state;
+	world_signs(w, true);
 	assert_int_equal(
 	    world_session(w, LOGIN_ALIVE, A, "bob", "s1", 0).judgement,
 	    JUDGE_NONE);
@@ -286,49 +374,12 @@ static void test_sessions_sign_of_life_makes_no_lease(void **state)
 	world_free(w);
 }
 
-static void test_sessions_restart_of_the_server_ends_them(void **state)
-{
-	struct world *w = world_new(TTL30);
-	struct login l = { .kind = LOGIN_RESTART, .server = "dovecot" };
-	struct lease lease;
-
-	(void)state;
-	proven(w, "s1");
-	proven(w, "s2");
-	hold_for(w, HOUR);
-	l.time = w->now.wall;
-	(void)snprintf(l.server, sizeof(l.server), "courier");
-	world_apply(w, &l);
-	assert_int_equal(sessions(w), 2);
-	(void)snprintf(l.server, sizeof(l.server), "dovecot");
-	world_apply(w, &l);
-	assert_int_equal(sessions(w), 0);
-	hold_for(w, 10 * MINUTE);
-	/* No extension, but what they gave stays. */
-	assert_int_equal(world_left(w, A, "bob", &lease), 20 * MINUTE);
-	assert_int_equal(lease.sessions, 0);
-	world_free(w);
-}
-
-static void test_sessions_that_began_after_the_restart_stay(void **state)
-{
-	struct world *w = world_new(TTL30);
-	struct login l = { .kind = LOGIN_RESTART, .server = "dovecot" };
-
-	(void)state;
-	l.time = w->now.wall;
-	world_pass(w, 1);
-	proven(w, "s1");
-	world_apply(w, &l);
-	assert_int_equal(sessions(w), 1);
-	world_free(w);
-}
-
 static void test_sessions_end_with_a_revocation(void **state)
 {
 	struct world *w = world_new(TTL30);
 
 	(void)state;
+	world_signs(w, true);
 	proven(w, "s1");
 	world_session(w, LOGIN_IN, B, "ann", "s2", 0);
 	assert_int_equal(world_revoke(w, NULL, "BOB", 0, false), 1);
@@ -363,6 +414,7 @@ static void test_sessions_id_used_again_by_another_user(void **state)
 	struct lease lease;
 
 	(void)state;
+	world_signs(w, true);
 	proven(w, "s1");
 	world_pass(w, MINUTE);
 	world_session(w, LOGIN_IN, B, "ann", "s1", 0);
@@ -374,11 +426,85 @@ static void test_sessions_id_used_again_by_another_user(void **state)
 	world_free(w);
 }
 
+/* Who may speak for B's network may not end what holds A. */
+static void test_sessions_id_used_by_another_source(void **state)
+{
+	struct world *w = world_new(TTL30);
+	struct login l = login_of(w, B, "eve");
+	struct lease lease;
+
+	(void)state;
+	proven(w, "s1");
+	l.mpid = 101;
+	l.session_len = 2;
+	memcpy(l.session, "s1", 2);
+	assert_int_equal(
+	    world_apply_from(w, &l, WORLD_SOURCE + 1).judgement, JUDGE_LEASE);
+	world_left(w, B, "eve", &lease);
+	assert_int_equal(lease.sessions, 0);
+	hold_for(w, 10 * MINUTE);
+	assert_int_equal(world_left(w, A, "bob", NULL), 30 * MINUTE);
+	assert_int_equal(world_left(w, B, "eve", NULL), 20 * MINUTE);
+	/* When it is over, the id is anybody's. */
+	world_logout(w, "s1", 0);
+	l.time = w->now.wall;
+	assert_int_equal(
+	    world_apply_from(w, &l, WORLD_SOURCE + 1).lease.sessions, 1);
+	world_free(w);
+}
+
+static void test_sessions_without_tls_hold_no_more_when_it_is_required(
+    void **state)
+{
+	struct world *w = world_new(TTL30);
+	struct login l = login_of(w, A, "bob");
+	const char *ids[] = { "s1", "s2", "s3" };
+
+	(void)state;
+	world_signs(w, true);
+	w->proc_start = 4711;
+	w->proc_began = w->now.wall;
+	l.tls = 0;
+	l.session_len = 2;
+	for (int i = 0; i < 3; i++) {
+		/* The first one by its process, the others by signs. */
+		l.mpid = i ? 0 : 101;
+		memcpy(l.session, ids[i], 2);
+		assert_int_equal(world_apply(w, &l).judgement, JUDGE_LEASE);
+	}
+	world_pass(w, MINUTE);
+	l.kind = LOGIN_ALIVE;
+	l.time = w->now.wall;
+	assert_int_equal(world_apply(w, &l).judgement, JUDGE_LEASE);
+	world_rules(w, "lease { require-tls = \"yes\" }");
+	world_pass(w, MINUTE);
+	l.time = w->now.wall;
+	assert_int_equal(world_apply(w, &l).judgement, JUDGE_NO_TLS);
+	assert_int_equal(world_hold(w), 0);
+	assert_false(world_logout(w, "s3", 0).moved);
+	assert_int_equal(world_left(w, A, "bob", NULL), 29 * MINUTE);
+	world_free(w);
+}
+
+static void test_sessions_with_tls_hold_on_when_it_is_required(void **state)
+{
+	struct world *w = world_new("lease { require-tls = \"yes\" }");
+
+	(void)state;
+	proven(w, "s1");
+	/* Nor does a grant, which knows of no session, take that away. */
+	assert_int_equal(world_grant(w, A, "bob", MINUTE), JUDGE_LEASE);
+	hold_for(w, HOUR);
+	assert_int_equal(world_left(w, A, "bob", NULL), 30 * MINUTE);
+	world_free(w);
+}
+
 static void test_sessions_of_an_ended_lease_are_swept(void **state)
 {
 	struct world *w = world_new(TTL30);
 
 	(void)state;
+	world_signs(w, true);
 	world_session(w, LOGIN_IN, A, "bob", "s1", 0);
 	world_pass(w, 30 * MINUTE);
 	assert_int_equal(world_walk(w), 1);
@@ -491,6 +617,9 @@ int main(void)
 #define T(name) cmocka_unit_test(test_sessions_##name)
 		T(proven_one_holds_its_lease),
 		T(without_a_sign_of_life_hold_nothing),
+		T(that_nothing_can_hold_have_no_row),
+		T(end_when_their_name_comes_again),
+		T(of_a_former_lease_are_not_uncounted),
 		T(unseen_hold_as_long_as_configured),
 		T(hold_no_longer_than_hold_max),
 		T(logout_after_hold_max_gives_nothing),
@@ -501,12 +630,14 @@ int main(void)
 		T(logout_from_the_future_gives_no_more),
 		T(logout_of_a_stranger_does_nothing),
 		T(sign_of_life_moves_the_end),
+		T(sign_of_life_twice_is_a_lease),
 		T(sign_of_life_makes_no_lease),
-		T(restart_of_the_server_ends_them),
-		T(that_began_after_the_restart_stay),
 		T(end_with_a_revocation),
 		T(read_twice_count_once),
 		T(id_used_again_by_another_user),
+		T(id_used_by_another_source),
+		T(without_tls_hold_no_more_when_it_is_required),
+		T(with_tls_hold_on_when_it_is_required),
 		T(of_an_ended_lease_are_swept),
 		T(of_the_last_boot_are_over),
 		T(of_the_keeper_before_hold_on),
