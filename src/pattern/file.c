@@ -8,13 +8,13 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <pwd.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/endpoint.h"
 #include "base/mem.h"
 #include "piece.h"
 
@@ -311,18 +311,11 @@ static int do_near(struct reader *r, const char *value)
 /* Of a number or a name; false: a number that is no uid. */
 static bool find_uid(const char *word, uint32_t *out)
 {
-	size_t digits = strspn(word, "0123456789");
-	const struct passwd *user;
+	uid_t uid;
+	bool here = endpoint_parse_user(word, &uid);
 
-	if (digits && !word[digits]) {
-		unsigned long long v = strtoull(word, NULL, 10);
-
-		*out = (uint32_t)v;
-		return v < PATTERN_NO_UID;
-	}
-	user = getpwnam(word);
-	*out = user ? user->pw_uid : PATTERN_NO_UID;
-	return true;
+	*out = here ? uid : PATTERN_NO_UID;
+	return here || word[strspn(word, "0123456789")];
 }
 
 /* Looked up now: a reader that is locked down cannot. */

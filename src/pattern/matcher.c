@@ -35,7 +35,8 @@ struct matcher {
 	const struct set *set; /* of the program in it */
 	bool annotated, believing;
 	bool guarded; /* it matters who sent a line */
-	uint32_t uid; /* of its suffix */
+	bool vouched; /* the caller says who sent this one */
+	uint32_t uid; /* who did: of its suffix, or the caller's word */
 };
 
 struct matcher *matcher_new(const struct patterns *p)
@@ -321,6 +322,8 @@ static int64_t line_time(
 /* The length without the suffix, if there must be one; notes who sent it. */
 RARE size_t take_suffix(struct matcher *m, const char *line, size_t len)
 {
+	if (m->vouched)
+		return len;
 	m->uid = PATTERN_NO_UID;
 	if (m->annotated && !has_control_slow(line, len))
 		(void)annotate_cut(line, &len, &m->uid);
@@ -333,7 +336,7 @@ RARE bool is_sender(const struct matcher *m, const struct pattern_block *b)
 	const struct pattern_users *u = b->senders;
 	size_t i = 0;
 
-	if (!m->annotated)
+	if (!m->annotated && !m->vouched)
 		return !u || m->believing;
 	if (!u || m->uid == PATTERN_NO_UID)
 		return m->uid != PATTERN_NO_UID;
@@ -395,6 +398,20 @@ enum login_kind matcher_line(struct matcher *m, const char *line, size_t len,
 	}
 	m->counts.refused += refused;
 	count(m, kind);
+	return kind;
+}
+
+enum login_kind matcher_line_from(struct matcher *m, const char *line,
+    size_t len, int64_t now_wall, int64_t skew, uint32_t uid, struct login *out)
+{
+	bool guarded = m->guarded;
+	enum login_kind kind;
+
+	m->vouched = m->guarded = true;
+	m->uid = uid;
+	kind = matcher_line(m, line, len, now_wall, skew, out);
+	m->vouched = false;
+	m->guarded = guarded;
 	return kind;
 }
 

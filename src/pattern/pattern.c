@@ -263,31 +263,72 @@ static void add_alts(struct set *s)
 	}
 }
 
+/* Bytes, not characters: the classes are lists of bytes, and what a stranger
+ * types need not be UTF-8. */
+static pcre2_code *compile_text(const char *text, int *code)
+{
+	PCRE2_SIZE at;
+
+	return pcre2_compile((PCRE2_SPTR)text, PCRE2_ZERO_TERMINATED,
+	    PCRE2_ANCHORED | PCRE2_DOLLAR_ENDONLY | PCRE2_DOTALL |
+		PCRE2_NEVER_UTF | PCRE2_NEVER_UCP | PCRE2_NEVER_BACKSLASH_C,
+	    code, &at, NULL);
+}
+
+static const char *path_of(
+    const struct patterns *p, const struct pattern_block *b)
+{
+	for (size_t i = 0; i < p->count; i++) {
+		const struct pattern_file *f = p->files[i];
+
+		if (b >= f->blocks && b < f->blocks + f->block_count)
+			return f->path;
+	}
+	return b->server;
+}
+
+/* What PCRE2 has against a plan: at the line of the expression that it refuses
+ * by itself, or against all of them together. */
+static int tell_refusal(const struct patterns *p, const struct plan *plan,
+    int together, struct err *err)
+{
+	char why[128] = "";
+	int code;
+
+	for (size_t i = 0; i < plan->n; i++)
+		for (size_t k = 0; k < plan->blocks[i]->expr_count; k++) {
+			const struct pattern_expr *e =
+			    &plan->blocks[i]->exprs[k];
+			pcre2_code *alone = compile_text(e->text, &code);
+
+			pcre2_code_free(alone);
+			if (alone)
+				continue;
+			pcre2_get_error_message(
+			    code, (PCRE2_UCHAR *)why, sizeof(why));
+			return err_set(err, EXIT_USER, "%s:%d: %s",
+			    path_of(p, plan->blocks[i]), e->line, why);
+		}
+	pcre2_get_error_message(together, (PCRE2_UCHAR *)why, sizeof(why));
+	return err_set(err, EXIT_USER, "%s: the expressions of %s together: %s",
+	    path_of(p, plan->blocks[0]), plan->name ? plan->name : "its file",
+	    why);
+}
+
 static int compile(
     struct patterns *p, struct set *s, const struct plan *plan, struct err *err)
 {
 	AUTO_FREE char *text = alternation(plan, &s->alt_count);
 	uint32_t pairs = 0;
-	PCRE2_SIZE at;
 	int code;
 
 	s->blocks = plan->blocks;
 	s->block_count = plan->n;
 	s->alts = xcalloc(s->alt_count, sizeof(*s->alts));
 	add_alts(s);
-	/* Bytes, not characters: the classes are lists of bytes, and what a
-	 * stranger types need not be UTF-8. */
-	s->code = pcre2_compile((PCRE2_SPTR)text, PCRE2_ZERO_TERMINATED,
-	    PCRE2_ANCHORED | PCRE2_DOLLAR_ENDONLY | PCRE2_DOTALL |
-		PCRE2_NEVER_UTF | PCRE2_NEVER_UCP | PCRE2_NEVER_BACKSLASH_C,
-	    &code, &at, NULL);
-	if (!s->code) {
-		char why[128] = "";
-
-		pcre2_get_error_message(code, (PCRE2_UCHAR *)why, sizeof(why));
-		return err_set(err, EXIT_USER, "%s: an expression: %s",
-		    plan->n ? plan->blocks[0]->server : "", why);
-	}
+	s->code = compile_text(text, &code);
+	if (!s->code)
+		return tell_refusal(p, plan, code, err);
 	if (p->jit && pcre2_jit_compile(s->code, PCRE2_JIT_COMPLETE) != 0)
 		p->jit = false;
 	pcre2_pattern_info(s->code, PCRE2_INFO_CAPTURECOUNT, &pairs);

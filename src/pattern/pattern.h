@@ -69,6 +69,15 @@ void matcher_annotated(struct matcher *m, bool annotated);
 enum login_kind matcher_line(struct matcher *m, const char *line, size_t len,
     int64_t now_wall, int64_t skew, struct login *out);
 
+/*
+ * The same for a line whose sender the kernel named (SCM_CREDENTIALS): blocks
+ * that say `uid` take it from those users only, others from any known one. uid
+ * (uint32_t)-1 is nobody: no fact. A suffix is not looked for.
+ */
+enum login_kind matcher_line_from(struct matcher *m, const char *line,
+    size_t len, int64_t now_wall, int64_t skew, uint32_t uid,
+    struct login *out);
+
 /* The stamp of a line, whatever program wrote it: ms, or -1. For seeking. */
 int64_t matcher_time(struct matcher *m, const char *line, size_t len,
     int64_t now_wall, int64_t skew);

@@ -19,7 +19,8 @@ enum {
 	DOUBTS_MAX = 6,
 	DEPTH_MAX = 12,
 	NODES_MAX = 1000,
-	WITHOUT_END = 65535
+	WITHOUT_END = 65535,
+	SHOWN = 32 /* bytes of the place of a mistake */
 };
 
 struct bytes {
@@ -33,6 +34,7 @@ struct node {
 	enum node_type type;
 	bool possessive;
 	unsigned min, max;
+	const char *at;      /* where it begins */
 	struct bytes set;    /* NODE_BYTE */
 	struct branch *alts; /* the others */
 	struct node *next;
@@ -44,7 +46,8 @@ struct branch {
 };
 
 struct parser {
-	const char *start, *at, *end;
+	const char *at, *end;
+	const char *item; /* where the one that is read begins */
 	struct node *nodes;
 	struct branch *branches;
 	size_t node_count, branch_count;
@@ -53,10 +56,21 @@ struct parser {
 	struct err *err;
 };
 
+/* At a place in the expression, whose last byte is its $. */
+static int bad_at(struct parser *p, const char *place, const char *what)
+{
+	int shown = 0;
+
+	while (shown < SHOWN && place + shown <= p->end &&
+	       (unsigned char)place[shown] >= ' ')
+		shown++;
+	return err_set(p->err, EXIT_USER, "%s, at \"%.*s%s\"", what, shown,
+	    place, place + shown <= p->end ? "..." : "");
+}
+
 static int bad(struct parser *p, const char *what)
 {
-	return err_set(p->err, EXIT_USER, "%s (byte %td of the expression)",
-	    what, p->at - p->start + 1);
+	return bad_at(p, p->item, what);
 }
 
 static void add_byte(struct bytes *b, unsigned c)
@@ -205,7 +219,7 @@ static int parse_group(struct parser *p, struct node *n)
 	if (parse_alternatives(p, &n->alts) < 0)
 		return -1;
 	if (p->at >= p->end || *p->at++ != ')')
-		return bad(p, "a group without its end");
+		return bad_at(p, n->at, "a group without its end");
 	p->depth--;
 	return 0;
 }
@@ -307,6 +321,7 @@ static int parse_sequence(struct parser *p, struct node **out)
 		if (p->node_count == NODES_MAX)
 			return bad(p, "too long");
 		n = &p->nodes[p->node_count++];
+		n->at = p->item = p->at;
 		if (parse_atom(p, n) < 0 || parse_repeat(p, n) < 0)
 			return -1;
 		*out = n;
@@ -370,7 +385,7 @@ static int check_byte(
 	if (n->possessive || n->max == n->min || !meets(&n->set, rest))
 		return 0;
 	if (n->max > FAR)
-		return err_set(p->err, EXIT_USER,
+		return bad_at(p, n->at,
 		    "a far repeat whose class "
 		    "holds what may follow it: write it possessive, or take "
 		    "that byte out of the class");
@@ -415,7 +430,7 @@ static int check_group(
 	unsigned before = p->doubts;
 
 	if (mistake)
-		return err_set(p->err, EXIT_USER, "%s", mistake);
+		return bad_at(p, n->at, mistake);
 	p->doubts += group_doubts(n, &first);
 	/* Nobody goes back into an atomic group from behind it. */
 	if (n->type == NODE_PLAIN)
@@ -463,9 +478,10 @@ static int check(struct parser *p)
 	if (parse_alternatives(p, &top) < 0)
 		return -1;
 	if (p->at < p->end)
-		return bad(p, "a group that ends twice");
+		return bad_at(p, p->at, "a group that ends twice");
 	if (top->next)
-		return bad(p, "alternatives stand inside a group: (?:a|b)");
+		return err_set(p->err, EXIT_USER,
+		    "alternatives stand inside a group: (?:a|b)");
 	if (check_sequence(p, top->first, &none) < 0)
 		return -1;
 	if (p->doubts > DOUBTS_MAX)
@@ -477,8 +493,8 @@ static int check(struct parser *p)
 int safety_check(const char *text, struct safety_names *names, struct err *err)
 {
 	size_t len = strlen(text);
-	struct parser p = { .start = text,
-		.at = text + 1,
+	struct parser p = { .at = text + 1,
+		.item = text + 1,
 		.end = text + len - 1,
 		.names = names,
 		.err = err };

@@ -35,7 +35,8 @@ struct safety_names {
 	} name[SAFETY_NAMES];
 };
 
-/* Checks text, with its ^ and $. -1 and *err: what is wrong, and at which byte,
- * for a caller that knows file and line. */
+/* Checks text, with its ^ and $. -1 and *err: what is wrong, and the text from
+ * there on, for a caller that knows file and line. A number would count bytes
+ * that nobody sees: the text has its pieces filled in. */
 int safety_check(const char *text, struct safety_names *names, struct err *err);
 #endif

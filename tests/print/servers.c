@@ -232,16 +232,20 @@ static const struct format perdition[] = {
 	ROW(SHAPE,
 	    "Auth: %a:%p->198.51.100.1:%n client-secure={plaintext|ssl|"
 	    "starttls} authorisation_id={NONE|\"%x\"} authentication_id=\"%u\" "
-	    "{|passwd=\"%x\" }server=\"%x\" protocol={POP3|IMAP4|IMAP4S} "
+	    "server=\"%x\" protocol={POP3|IMAP4|IMAP4S} "
 	    "server-secure=%m status=\"ok\""),
-	ROW(SHAPE,
-	    "Auth: %a->198.51.100.1 user=\"%u\" {|passwd=\"%x\" }server=\"%x\" "
-	    "port=\"%n\" status=\"ok\""),
+	ROW(SHAPE, "Auth: %a->198.51.100.1 user=\"%u\" {|passwd=\"XXXXXX\" }"
+		   "server=\"%x\" port=\"%n\" status=\"ok\""),
 	ROW(LOGIN, PERDITION_OLD "\"ok\""),
 	ROW_OF(LOGIN,
 	    "perdition perdition.pop3 perdition.pop3s perdition.imap4 "
 	    "perdition.imap4s",
 	    PERDITION_NEW "\"ok\""),
+	/* log_passwd = ok: the password, or an account of that name. */
+	ROW(NOTHING, "Auth: %a:%p->198.51.100.1:%n client-secure=plaintext "
+		     "authorisation_id=NONE authentication_id=\"%u\" "
+		     "passwd=\"%x\" server=\"%o:%n\" protocol=POP3 "
+		     "server-secure=plaintext status=\"ok\""),
 	ROW(NOTHING, PERDITION_OLD "\"failed{| to connect to server}\""),
 	ROW(NOTHING, PERDITION_NEW "\"failed: {Re-Authentication Failure|Local "
 				   "authentication failure|Could not "

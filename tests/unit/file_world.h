@@ -123,6 +123,14 @@ enum login_kind matcher_line(struct matcher *m, const char *line, size_t len,
 	return LOGIN_IN;
 }
 
+/* Of other sources only. */
+enum login_kind matcher_line_from(struct matcher *m, const char *line,
+    size_t len, int64_t now_wall, int64_t skew, uint32_t uid, struct login *out)
+{
+	(void)uid;
+	return matcher_line(m, line, len, now_wall, skew, out);
+}
+
 /* --- the keeper --- */
 
 static inline void world_commit(struct world *w, const struct source_cursor *c)

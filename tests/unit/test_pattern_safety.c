@@ -145,6 +145,38 @@ static void test_safety_refuses_all_else(void **state)
 	}
 }
 
+/* From where on it is wrong: a piece that is filled in moves every byte. */
+static void test_safety_shows_the_place(void **state)
+{
+	static const struct {
+		const char *text, *place;
+	} cases[] = {
+		{ "^abc\\yd$", ", at \"\\yd$\"" },
+		{ "^ab+*c$", ", at \"*c$\"" },
+		{ "^a[z-a]b$", ", at \"[z-a]b$\"" },
+		{ "^a(b)$", ", at \"(b)$\"" },
+		{ "^ab(?:c(?:de)$", ", at \"(?:c(?:de)$\"" },
+		{ "^a)b$", ", at \")b$\"" },
+		{ "^a[^ ]+b$", ", at \"[^ ]+b$\"" },
+		{ "^ab(?:c|d){0,65}e$", ", at \"(?:c|d){0,65}e$\"" },
+		{ "^x.*0123456789012345678901234567890123456789$",
+		    ", at \".*012345678901234567890123456789...\"" },
+		{ "^a*?\x01$", ", at \"a*?...\"" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT_OF(cases); i++) {
+		struct err err;
+		size_t len, end = strlen(cases[i].place);
+
+		assert_false(is_safe(cases[i].text, &err));
+		len = strlen(err.text);
+		if (len < end ||
+		    strcmp(err.text + len - end, cases[i].place) != 0)
+			fail_msg("%s: %s", cases[i].text, err.text);
+	}
+}
+
 static void test_safety_names_groups_in_order(void **state)
 {
 	struct safety_names names;
@@ -291,6 +323,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_safety_takes_what_is_linear),
 		cmocka_unit_test(test_safety_refuses_all_else),
+		cmocka_unit_test(test_safety_shows_the_place),
 		cmocka_unit_test(test_safety_names_groups_in_order),
 		cmocka_unit_test(
 		    test_safety_lets_nothing_through_that_is_not_linear),
