@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * role - what a process of relaypassd is there for (DESIGN section 3). A column
+ * of the kind tables; what each may do stands in daemon/lockdown.c.
+ */
+#ifndef BASE_ROLE_H
+#define BASE_ROLE_H
+
+enum role {
+	ROLE_READER,
+	ROLE_RECEIVER,
+	ROLE_KEEPER,
+	ROLE_ANSWERER,
+	ROLE_WRITER,
+	ROLE_CONNECTOR,
+	ROLE_FIREWALL
+};
+#endif

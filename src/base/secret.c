@@ -1,0 +1,107 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * secret - reads secret files and compares what peers claim to know.
+ */
+#include "secret.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "mem.h"
+
+/* The descriptor is looked at, not the path: what is checked is what is read.
+ */
+static int check_file(const char *path, int fd, struct err *err)
+{
+	struct stat st;
+
+	if (fstat(fd, &st) != 0)
+		return err_errno(err, EXIT_USER, errno, "%s", path);
+	if (!S_ISREG(st.st_mode))
+		return err_set(err, EXIT_USER, "%s: not a regular file", path);
+	if (st.st_uid != 0 && st.st_uid != geteuid())
+		return err_set(err, EXIT_USER,
+		    "%s: belongs to user %ld; a secret must belong to root or "
+		    "to who reads it",
+		    path, (long)st.st_uid);
+	if (st.st_mode & (S_IRWXG | S_IRWXO))
+		return err_set(err, EXIT_USER,
+		    "%s: others may read or write it (mode %04o); chmod 0600",
+		    path, (unsigned)(st.st_mode & 07777));
+	if (st.st_size > SECRET_MAX)
+		return err_set(err, EXIT_USER,
+		    "%s: longer than %d bytes is no secret", path, SECRET_MAX);
+	return 0;
+}
+
+static int read_all(
+    const char *path, int fd, char *out, size_t *len, struct err *err)
+{
+	ssize_t n;
+
+	*len = 0;
+	while ((n = read(fd, out + *len, SECRET_MAX - *len)) != 0) {
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return err_errno(err, EXIT_USER, errno, "%s", path);
+		*len += (size_t)n;
+	}
+	if (*len > 0 && out[*len - 1] == '\n')
+		--*len;
+	if (*len > 0 && out[*len - 1] == '\r')
+		--*len;
+	if (*len == 0)
+		return err_set(err, EXIT_USER, "%s: empty", path);
+	out[*len] = '\0';
+	return 0;
+}
+
+int secret_read(const char *path, char **out, size_t *len, struct err *err)
+{
+	/* A fifo without a writer must not hold us up. */
+	AUTO_CLOSE int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+	char *bytes;
+
+	*out = NULL;
+	*len = 0;
+	if (fd < 0)
+		return err_errno(err, EXIT_USER, errno, "%s", path);
+	if (check_file(path, fd, err) != 0)
+		return -1;
+	bytes = xmalloc(SECRET_MAX + 1);
+	if (read_all(path, fd, bytes, len, err) != 0) {
+		secret_free(&bytes, SECRET_MAX);
+		*len = 0;
+		return -1;
+	}
+	*out = bytes;
+	return 0;
+}
+
+void secret_free(char **secret, size_t len)
+{
+	if (!*secret)
+		return;
+	explicit_bzero(*secret, len);
+	free(*secret);
+	*secret = NULL;
+}
+
+bool secret_equal(const void *a, size_t a_len, const void *b, size_t b_len)
+{
+	/* volatile: no compiler may stop at the first difference. */
+	const volatile uint8_t *x = a, *y = b;
+	uint8_t differs = 0;
+
+	if (a_len != b_len)
+		return false;
+	for (size_t i = 0; i < a_len; i++)
+		differs |= x[i] ^ y[i];
+	return differs == 0;
+}
