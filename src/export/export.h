@@ -1,0 +1,84 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * export - a copy of the leases kept elsewhere, for those who cannot ask. A
+ * kind knows one target; which leases changed it is told (follow.h), and it
+ * tells when the target holds them. It never reads the ledger.
+ */
+#ifndef EXPORT_EXPORT_H
+#define EXPORT_EXPORT_H
+#include "base/clock.h"
+#include "base/role.h"
+#include "conf/conf.h"
+#include "ledger/ledger.h"
+
+typedef struct uv_loop_s uv_loop_t;
+
+enum { EXPORT_SLICE = 512 }; /* changes at a time, at most */
+
+/* What the target should hold now for one key: an address, or address and user
+ * (see by_user). */
+struct export_change {
+	bool leased; /* false: nothing; of the lease only its key is set */
+	struct lease lease; /* the longest-lived one of its key */
+};
+
+struct export_slice {
+	/* Begins with the first lease of a snapshot: what the target holds and
+	 * no slice up to `last` names is to go. */
+	bool first;
+	bool last; /* the snapshot is complete; or changes after it */
+	bool snapshot;
+	struct moment now;
+	size_t count;
+	struct export_change changes[EXPORT_SLICE];
+};
+
+struct export_env {
+	const char *name; /* title of the section */
+	bool resumes;     /* the target holds what it held: no snapshot comes */
+	/*
+	 * The kind's answer to each slice, once, now or later: whether the
+	 * target holds it durably. If not, the same changes come again later,
+	 * as they are then (kinds say in the log what is wrong, once).
+	 */
+	void (*done)(void *ctx, bool good);
+	/* The kind of the source that told of a lease's last login, "" when no
+	 * section of that name is left: what came from another machine must
+	 * not go back to it. */
+	const char *(*source_kind)(void *ctx, const struct lease *lease);
+	void *ctx;
+};
+
+struct export_needs {
+	/* Directories, to write below and to read below; they end early with
+	 * NULL. */
+	const char *write[4], *read[4];
+	bool connect;        /* to other hosts */
+	const char *account; /* to run as; NULL: the role's */
+};
+
+struct export; /* each kind's own */
+
+struct export_kind {
+	const char *name, *help;
+	enum role role; /* writer, connector or firewall */
+	const struct option *options;
+	bool by_user; /* keys are address and user */
+	bool whole;   /* needs a snapshot at each start */
+	/* NULL: nothing. Pure. */
+	void (*needs)(
+	    const struct conf_section *conf, struct export_needs *out);
+	/* Runs before the lock-down: looks names up, opens directories. */
+	struct export *(*open)(const struct export_env *env,
+	    const struct conf_section *conf, struct err *err);
+	/* Adds its handles to the loop, if it has any. May be NULL. */
+	void (*start)(struct export *e, uv_loop_t *loop);
+	/* Brings one slice to the target; the slice is borrowed until done().
+	 */
+	void (*apply)(struct export *e, const struct export_slice *slice);
+	void (*close)(struct export **e);
+};
+
+extern const struct export_kind *const export_kinds[]; /* ends with NULL */
+const struct export_kind *export_kind_find(const char *name);
+#endif
