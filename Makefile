@@ -28,9 +28,9 @@ bench:
 	tools/install-deps test
 	tools/bench
 
-lint: $(BUILD)/build.ninja
+lint:
 	tools/install-deps test
-	ninja -C $(BUILD)
+	$(MAKE) all
 	tools/lint $(BUILD)
 
 format:

@@ -19,6 +19,7 @@ enum { ORACLE_SMALL = 600 };
 
 struct oracle {
 	const struct listener_kind *kind;
+	const struct conf_section *section; /* for kinds that read options */
 	/* False: this is no reply the kind may give to such an answer. */
 	bool (*reply_fits)(
 	    const struct answer *a, const char *reply, size_t len);
@@ -109,8 +110,9 @@ static inline void oracle_question(
 {
 	const struct moment now = { 1700000000000, 5000 };
 	const struct decide_options options = { SENDER_ANY, "" };
-	const struct listener_view views[] = { { .defer = false },
-		{ .defer = true, .show_user = true } };
+	const struct listener_view views[] = { { .conf = o->section,
+						   .defer = false },
+		{ .conf = o->section, .defer = true, .show_user = true } };
 	struct answer a, made = { .verdict = VERDICT_ALLOW,
 		.reason = "lease",
 		.ttl = 1000,
@@ -135,7 +137,7 @@ static inline void oracle_question(
 static inline size_t oracle_feed(const struct oracle *o, const uint8_t *data,
     size_t len, struct oracle_seen *seen, bool first_time)
 {
-	const struct listener_view view = { 0 };
+	const struct listener_view view = { .conf = o->section };
 	char *copy = xmalloc(len ? len : 1);
 	size_t done = 0;
 

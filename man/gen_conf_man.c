@@ -37,6 +37,21 @@ static void put_line(const char *text)
 	(void)putchar('\n');
 }
 
+/* Each on a line of its own, as roff wants them. */
+static void put_sentences(const char *text)
+{
+	char line[LINE_SIZE];
+	const char *end;
+
+	while ((end = strstr(text, ". "))) {
+		(void)snprintf(
+		    line, sizeof(line), "%.*s.", (int)(end - text), text);
+		put_line(line);
+		text = end + 2;
+	}
+	put_line(text);
+}
+
 static void check_help(const char *name, const char *help)
 {
 	size_t len = help != NULL ? strlen(help) : 0;
@@ -118,7 +133,7 @@ static void put_option(const struct option *row)
 {
 	check_help(row->name, row->help);
 	(void)printf(".It Ic %s\n", row->name);
-	put_line(row->help);
+	put_sentences(row->help);
 	(void)puts(".br");
 	put_type(row);
 	(void)fputs("; ", stdout);
@@ -150,7 +165,7 @@ static void put_kinds(const struct conf_schema *schema)
 		check_help(kind->name, kind->help);
 		(void)printf(".Ss %s, kind = \\(dq%s\\(dq\n", schema->section,
 		    kind->name);
-		put_line(kind->help);
+		put_sentences(kind->help);
 		if (has_rows(kind->options))
 			put_options(kind->options);
 		else

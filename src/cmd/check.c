@@ -92,8 +92,7 @@ static int cannot_tell(const struct err *err)
 	return EXIT_AGAIN;
 }
 
-static int ask(
-    const struct listener_endpoint *at, const struct request *r, bool json)
+static int ask(const struct endpoint *at, const struct request *r, bool json)
 {
 	struct err err = { 0 };
 	struct client *c = client_open(at, PATIENCE_MS, true, &err);
@@ -125,7 +124,7 @@ static int run(const struct verb_env *env, int argc, char **argv)
 		{ "json", 0, NULL, &json },
 		{ 0 },
 	};
-	struct listener_endpoint at;
+	struct endpoint at;
 	struct request r;
 	struct err err = { 0 };
 	int count = cli_options(argc, argv, options, words, WORDS_MAX, &err);

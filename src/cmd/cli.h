@@ -60,10 +60,10 @@ struct conf;
 struct conf *cli_conf(const struct verb_env *env, struct err *err);
 /* Where the control socket is: `socket` when given, else by configuration. */
 int cli_control_at(const struct verb_env *env, const char *socket,
-    struct listener_endpoint *out, struct err *err);
+    struct endpoint *out, struct err *err);
 /* The first listener of kind ask, likewise. */
 int cli_ask_at(const struct verb_env *env, const char *socket,
-    struct listener_endpoint *out, struct err *err);
+    struct endpoint *out, struct err *err);
 /* Connects to the control socket, asks one line, closes. As client_ask(). */
 int cli_ask_control(const struct verb_env *env, const char *socket,
     const char *line, size_t len, client_row_fn *fn, void *ctx,

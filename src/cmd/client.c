@@ -8,13 +8,11 @@
 
 #include <errno.h>
 #include <grp.h>
-#include <netinet/in.h>
 #include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
-#include <sys/un.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -33,35 +31,11 @@ struct client {
 
 /* --- connecting ----------------------------------------------------------- */
 
-static socklen_t fill_address(
-    const struct listener_endpoint *at, struct sockaddr_storage *out)
-{
-	struct sockaddr_un un = { .sun_family = AF_UNIX };
-	struct sockaddr_in in = { .sin_family = AF_INET };
-	struct sockaddr_in6 in6 = { .sin6_family = AF_INET6 };
-
-	if (at->local) {
-		memcpy(un.sun_path, at->path, sizeof(un.sun_path));
-		memcpy(out, &un, sizeof(un));
-		return sizeof(un);
-	}
-	if (addr_is_ipv4(&at->addr)) {
-		in.sin_port = htons(at->port);
-		memcpy(&in.sin_addr, at->addr.bytes + 12, 4);
-		memcpy(out, &in, sizeof(in));
-		return sizeof(in);
-	}
-	in6.sin6_port = htons(at->port);
-	memcpy(&in6.sin6_addr, at->addr.bytes, 16);
-	memcpy(out, &in6, sizeof(in6));
-	return sizeof(in6);
-}
-
 /* Who may connect, in words: the group of the socket, or of the directory that
  * hides it. */
 static const char *group_of(const char *path)
 {
-	char parent[sizeof(((struct listener_endpoint *)0)->path)];
+	char parent[sizeof(((struct endpoint *)0)->path)];
 	struct stat st;
 
 	if (stat(path, &st) < 0) {
@@ -77,13 +51,12 @@ static const char *group_of(const char *path)
 	return group && st.st_gid != 0 ? group->gr_name : NULL;
 }
 
-static int explain(
-    const struct listener_endpoint *at, int errno_value, struct err *err)
+static int explain(const struct endpoint *at, int errno_value, struct err *err)
 {
 	char name[128];
 	const char *group;
 
-	listener_print_listen(at, name, sizeof(name));
+	endpoint_print(at, name, sizeof(name));
 	switch (errno_value) {
 	case ENOENT:
 	case ENOTDIR:
@@ -94,7 +67,7 @@ static int explain(
 		    name);
 	case EACCES:
 	case EPERM:
-		group = at->local ? group_of(at->path) : NULL;
+		group = endpoint_is_local(at) ? group_of(at->path) : NULL;
 		return err_set(err, EXIT_USER,
 		    "no permission to connect to %s: become root%s%s", name,
 		    group ? ", or a member of group " : "", group ? group : "");
@@ -111,11 +84,11 @@ static int explain(
 	}
 }
 
-struct client *client_open(const struct listener_endpoint *at, int64_t patience,
-    bool whole, struct err *err)
+struct client *client_open(
+    const struct endpoint *at, int64_t patience, bool whole, struct err *err)
 {
-	struct sockaddr_storage address = { 0 };
-	socklen_t len = fill_address(at, &address);
+	struct sockaddr_storage address;
+	socklen_t len = endpoint_address(at, &address);
 	const void *raw = &address;
 	AUTO_CLOSE int fd =
 	    socket(address.ss_family, SOCK_STREAM | SOCK_CLOEXEC, 0);

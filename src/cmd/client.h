@@ -10,8 +10,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/endpoint.h"
 #include "base/err.h"
-#include "listener/listener.h"
 
 enum {
 	CLIENT_LINE_MAX = 4096, /* with its LF, each way; the protocol's */
@@ -25,8 +25,8 @@ struct client;
 /* Connects. No wait for the peer is longer than patience ms; when `whole`, all
  * of them together are not. NULL and *err: who is not there, or which group may
  * connect. */
-struct client *client_open(const struct listener_endpoint *at, int64_t patience,
-    bool whole, struct err *err);
+struct client *client_open(
+    const struct endpoint *at, int64_t patience, bool whole, struct err *err);
 void client_close(struct client **c);
 /* From now on any line may take its time. */
 void client_wait_forever(struct client *c);

@@ -10,13 +10,13 @@
 #include "base/duration.h"
 #include "base/mem.h"
 #include "cli.h"
+#include "notice.h"
 
 extern const struct verb verb_grant;
 
-enum { LOGIN_PATIENCE_MS = 200 };
-
 struct grant {
-	const char *address, *user, *ttl, *socket;
+	const char *address, *user, *ttl, *socket, *server;
+	bool from_env, strict;
 };
 
 static const struct hint {
@@ -91,80 +91,87 @@ static int grant_by_hand(const struct verb_env *env, const struct grant *g)
 	return code;
 }
 
-/* What Dovecot, Courier and tcpserver call the client. */
-static const char *address_from_env(void)
+/* What was given stands before what the environment has. */
+static int fill(const struct grant *g, struct login *l, struct err *err)
 {
-	static const char *const names[] = { "IP", "TCPREMOTEIP",
-		"REMOTE_HOST" };
+	const char *server = g->server ? g->server : l->server;
 
-	for (size_t i = 0; i < COUNT_OF(names); i++) {
-		const char *text = getenv(names[i]);
-		if (text && *text)
-			return text;
-	}
-	return NULL;
+	server = *server ? server : "other";
+	if (!notify_is_server(server))
+		return err_set(err, EXIT_USER,
+		    "--server: expected at most 23 of a-z, 0-9 and \"-\"");
+	memcpy(l->server, server, strlen(server) + 1);
+	return 0;
 }
 
-/* stdout belongs to the mail client here, so nothing is printed there, and the
- * login goes on whatever happens. */
-static int grant_from_env(const struct verb_env *env, struct grant *g)
+/* stdout belongs to the mail client here, so nothing is printed there. */
+static int tell(const struct grant *g)
 {
-	AUTO_FREE struct reply *reply = xcalloc(1, sizeof(*reply));
-	struct listener_endpoint at;
-	struct client *c = NULL;
-	struct request r;
+	struct login l;
 	struct err err = { 0 };
+	int code;
 
-	g->address = address_from_env();
-	if (!g->user)
-		g->user = getenv("USER");
-	build(&r, g);
-	if (!g->address)
-		err_set(&err, EXIT_USER,
-		    "none of IP, TCPREMOTEIP and REMOTE_HOST is set");
-	else if (r.err.code)
-		err = r.err;
-	else if (cli_control_at(env, g->socket, &at, &err) == 0)
-		c = client_open(&at, LOGIN_PATIENCE_MS, true, &err);
-	if (c)
-		client_ask(c, r.line, r.used, NULL, NULL, reply, &err);
-	if (err.code)
-		cli_fail(&err);
-	else if (strcmp(reply->word, "no") == 0)
-		refused(g, reply);
-	client_close(&c);
-	return EXIT_YES;
+	/* The environment's own user counts for nothing then. */
+	if (g->user && setenv("AUTHENTICATED", g->user, 1) < 0)
+		return EXIT_AGAIN;
+	switch (notice_from_env(&l, &err)) {
+	case NOTICE_NOTHING:
+		return EXIT_NO;
+	case NOTICE_LOGIN:
+		if (fill(g, &l, &err) == 0)
+			break;
+		return cli_fail(&err);
+	case NOTICE_WRONG:
+	default:
+		return cli_fail(&err);
+	}
+	code = notice_tell(g->socket ? g->socket : NOTIFY_SOCKET, -1, &l, &err);
+	return code == EXIT_YES ? EXIT_YES : cli_fail(&err);
+}
+
+static int check_usage(const struct grant *g, int count, struct err *err)
+{
+	if (count < 0)
+		return -1;
+	if (!g->from_env && count == 0)
+		return err_set(err, EXIT_USER, "which address?");
+	if (g->from_env && (count > 0 || g->ttl))
+		return err_set(err, EXIT_USER,
+		    "--from-env takes neither an address nor --ttl");
+	if (!g->from_env && (g->server || g->strict))
+		return err_set(err, EXIT_USER,
+		    "--server and --strict belong to --from-env");
+	return 0;
 }
 
 static int run(const struct verb_env *env, int argc, char **argv)
 {
 	struct grant g = { 0 };
-	bool from_env = false;
 	const struct cli_option options[] = {
 		{ "user", 'u', &g.user, NULL },
 		{ "ttl", 't', &g.ttl, NULL },
 		{ "socket", 's', &g.socket, NULL },
-		{ "from-env", 0, NULL, &from_env },
+		{ "server", 0, &g.server, NULL },
+		{ "from-env", 0, NULL, &g.from_env },
+		{ "strict", 0, NULL, &g.strict },
 		{ 0 },
 	};
 	struct err err = { 0 };
 	int count = cli_options(argc, argv, options, &g.address, 1, &err);
+	int code;
 
+	if (check_usage(&g, count, &err) < 0)
+		code = cli_usage(&verb_grant, &err);
+	else
+		code = g.from_env ? tell(&g) : grant_by_hand(env, &g);
 	/* Not even a mistake in its arguments fails a login. */
-	if (from_env && count >= 0)
-		return grant_from_env(env, &g);
-	if (count == 0)
-		err_set(&err, EXIT_USER, "which address?");
-	if (count <= 0) {
-		cli_usage(&verb_grant, &err);
-		return from_env ? EXIT_YES : EXIT_USER;
-	}
-	return grant_by_hand(env, &g);
+	return g.from_env && !g.strict ? EXIT_YES : code;
 }
 
 const struct verb verb_grant = {
 	.name = "grant",
-	.usage = "grant [-s SOCKET] [--user U] [--ttl D] ADDRESS | --from-env",
+	.usage = "grant [-s SOCKET] [--user U] [--ttl D] ADDRESS | --from-env "
+		 "[--server S] [--strict]",
 	.help = "Give an address a lease by hand, or from a post-login script.",
 	.run = run,
 };

@@ -7,7 +7,9 @@
 
 #include "cli.h"
 #include "conf/conf.h"
+#include "listener/listener.h"
 #include "pattern/pattern.h"
+#include "source/source.h"
 
 static size_t check_listeners(const struct conf *conf)
 {
@@ -22,6 +24,20 @@ static size_t check_listeners(const struct conf *conf)
 			wrong++;
 		}
 		listener_free(&l);
+	}
+	return wrong;
+}
+
+static size_t check_sources(const struct conf *conf)
+{
+	size_t wrong = 0;
+
+	for (size_t i = 0; i < conf_count(conf, "source"); i++) {
+		struct err err = { 0 };
+		if (source_check(conf_at(conf, "source", i), &err) < 0) {
+			cli_fail(&err);
+			wrong++;
+		}
 	}
 	return wrong;
 }
@@ -46,5 +62,6 @@ static size_t check_patterns(const struct conf *conf)
 
 size_t mistakes_print(const struct conf *conf)
 {
-	return check_listeners(conf) + check_patterns(conf);
+	return check_listeners(conf) + check_sources(conf) +
+	       check_patterns(conf);
 }

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /*
  * mistakes - what is wrong with a configuration beyond what conf/ can see:
- * listeners and patterns. For `config --check`, `reload`, `relaypassd -t`.
+ * listeners, sources, patterns. For `config --check`, `reload`, `relaypassd
+ * -t`.
  */
 #ifndef CMD_MISTAKES_H
 #define CMD_MISTAKES_H

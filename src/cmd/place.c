@@ -12,6 +12,7 @@
 #include "cli.h"
 #include "conf/conf.h"
 #include "daemon/schema.h"
+#include "listener/listener.h"
 
 struct conf *cli_conf(const struct verb_env *env, struct err *err)
 {
@@ -21,23 +22,28 @@ struct conf *cli_conf(const struct verb_env *env, struct err *err)
 	return conf_load(env->config, schema(), err);
 }
 
+/* What client_open() can connect to. */
+static bool is_stream(const struct endpoint *at)
+{
+	return at->type == ENDPOINT_UNIX || at->type == ENDPOINT_TCP;
+}
+
 /* A socket that the user named: a path, or as the option `listen` has it. */
-static int given_at(
-    const char *socket, struct listener_endpoint *out, struct err *err)
+static int given_at(const char *socket, struct endpoint *out, struct err *err)
 {
 	char text[200];
 	int n = snprintf(text, sizeof(text), "%s%s",
 	    socket[0] == '/' ? "unix:" : "", socket);
 
-	if (n >= (int)sizeof(text) || !listener_parse_listen(text, out) ||
-	    out->datagram)
+	if (n >= (int)sizeof(text) || !endpoint_parse(text, out) ||
+	    !is_stream(out))
 		return err_set(err, EXIT_USER,
 		    "-s \"%s\": wanted is the path of a socket", socket);
 	return 0;
 }
 
 int cli_control_at(const struct verb_env *env, const char *socket,
-    struct listener_endpoint *out, struct err *err)
+    struct endpoint *out, struct err *err)
 {
 	char path[sizeof(out->path) + 16];
 
@@ -49,32 +55,30 @@ int cli_control_at(const struct verb_env *env, const char *socket,
 	int n = snprintf(path, sizeof(path), "unix:%s/control",
 	    conf_string(conf_at(conf, "relaypass", 0), "run-directory"));
 	conf_free(&conf);
-	if (n >= (int)sizeof(path) || !listener_parse_listen(path, out))
+	if (n >= (int)sizeof(path) || !endpoint_parse(path, out))
 		return err_set(err, EXIT_USER,
 		    "run-directory is too long for the path of a socket");
 	return 0;
 }
 
-/* `listen` of a section, or its kind's default. */
-static bool section_at(
-    const struct conf_section *s, struct listener_endpoint *out)
+/* `listen` of a section, or its kind's default. False: no stream. */
+static bool section_at(const struct conf_section *s, struct endpoint *out)
 {
 	const char *text = conf_string(s, "listen");
 
 	if (!*text)
 		text = listener_kind_find("ask")->listen;
-	return listener_parse_listen(text, out);
+	return endpoint_parse(text, out) && is_stream(out);
 }
 
 static int first_ask(
-    const struct conf *conf, struct listener_endpoint *out, struct err *err)
+    const struct conf *conf, struct endpoint *out, struct err *err)
 {
 	size_t count = conf_count(conf, "listener");
 
 	for (size_t i = 0; i < count; i++) {
 		const struct conf_section *s = conf_at(conf, "listener", i);
-		if (strcmp(conf_kind(s), "ask") == 0 && section_at(s, out) &&
-		    !out->datagram)
+		if (strcmp(conf_kind(s), "ask") == 0 && section_at(s, out))
 			return 0;
 	}
 	if (count == 0)
@@ -86,7 +90,7 @@ static int first_ask(
 }
 
 int cli_ask_at(const struct verb_env *env, const char *socket,
-    struct listener_endpoint *out, struct err *err)
+    struct endpoint *out, struct err *err)
 {
 	if (socket)
 		return given_at(socket, out, err);
@@ -102,7 +106,7 @@ int cli_ask_control(const struct verb_env *env, const char *socket,
     const char *line, size_t len, client_row_fn *fn, void *ctx,
     struct reply *last, struct err *err)
 {
-	struct listener_endpoint at;
+	struct endpoint at;
 
 	if (cli_control_at(env, socket, &at, err) < 0)
 		return -1;

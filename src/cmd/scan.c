@@ -92,6 +92,7 @@ static void take_line(void *ctx, const char *line, size_t len, size_t end)
 			report_nothing(s, line, len);
 		return;
 	case LOGIN_RESTART:
+	case LOGIN_END: /* no line says that */
 		return;
 	}
 	if (s->report)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * watch - `relaypass watch`: what happens to leases, as it happens, until
- * Ctrl-C.
+ * watch - `relaypass watch`: logins, and what happens to leases, as it happens,
+ * until Ctrl-C. A login that makes no lease is shown with the reason.
  */
 #include <signal.h>
 #include <stdio.h>
@@ -12,6 +12,7 @@
 #include "base/mem.h"
 #include "cli.h"
 #include "jsonl.h"
+#include "reasons.h"
 
 static void leave(int signal)
 {
@@ -25,9 +26,18 @@ static bool is_nowhere(const struct reply_pair *p)
 	return strcmp(p->key, "address") == 0 && strcmp(p->value, "::") == 0;
 }
 
+/* Why a login made no lease; NULL: it did, or nobody knows. */
+static const char *sentence_of(const struct reply *r)
+{
+	const char *reason = reply_value(r, "reason");
+
+	return reason ? reason_sentence(reason) : NULL;
+}
+
 static void print_json(const struct reply *r)
 {
 	json_t *object = json_object();
+	const char *sentence = sentence_of(r);
 
 	for (size_t i = 0; i < r->count; i++) {
 		const char *key = r->pairs[i].key;
@@ -40,6 +50,8 @@ static void print_json(const struct reply *r)
 		else
 			jsonl_put(object, key, r->pairs[i].value);
 	}
+	if (sentence)
+		jsonl_put(object, "why", sentence);
 	jsonl_print(object);
 }
 
@@ -72,6 +84,8 @@ static void print_text(const struct reply *r)
 	printf("%s %-7s %s", when, shown_kind, shown_address);
 	for (size_t i = 0; i < COUNT_OF(keys); i++)
 		print_pair(r, keys[i]);
+	if (sentence_of(r))
+		printf(" (%s)", sentence_of(r));
 	if (reply_number(r, "ttl") > 0)
 		printf(" ttl=%s", cli_span(reply_number(r, "ttl"), span));
 	putchar('\n');
@@ -102,7 +116,7 @@ static int follow(struct client *c, bool json, struct err *err)
 	return n == 1 ? cli_done(EXIT_YES) : cli_fail(err);
 }
 
-static int watch(const struct listener_endpoint *at, bool json)
+static int watch(const struct endpoint *at, bool json)
 {
 	static const char request[] = "watch";
 	AUTO_FREE struct reply *r = xcalloc(1, sizeof(*r));
@@ -130,7 +144,7 @@ static int run(const struct verb_env *env, int argc, char **argv)
 		{ "socket", 's', &socket, NULL },
 		{ 0 },
 	};
-	struct listener_endpoint at;
+	struct endpoint at;
 	struct err err = { 0 };
 
 	if (cli_options(argc, argv, options, NULL, 0, &err) < 0)
@@ -145,6 +159,6 @@ static int run(const struct verb_env *env, int argc, char **argv)
 const struct verb verb_watch = {
 	.name = "watch",
 	.usage = "watch [-s SOCKET] [--json]",
-	.help = "Show leases as they are made, moved and ended, until Ctrl-C.",
+	.help = "Show logins and leases as they come and go, until Ctrl-C.",
 	.run = run,
 };

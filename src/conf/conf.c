@@ -253,7 +253,7 @@ static int find_kind(const struct reader *r, const struct conf_schema *schema,
     cfg_t *cfg, int line, const char *label, const struct conf_kind **kind_r)
 {
 	const struct item *item = cfg_getnptr(cfg, "kind", 0);
-	char found[SHOWN_SIZE], has[300] = "";
+	char has[300] = "";
 
 	for (size_t i = 0; schema->kinds[i] != NULL; i++)
 		listed(has, sizeof(has), schema->kinds[i]->name);
@@ -263,9 +263,8 @@ static int find_kind(const struct reader *r, const struct conf_schema *schema,
 	*kind_r = kind_of(schema, cfg);
 	if (*kind_r != NULL && cfg_size(cfg, "kind") == 1)
 		return 0;
-	return mistake(r->err, r->name, item->line,
-	    "%s: there is no kind '%s' of %s; there are: %s", label,
-	    shown(item->text, strlen(item->text), found), schema->section, has);
+	return sections_no_kind(
+	    schema, label, item->text, r->name, item->line, r->err);
 }
 
 static int set_values(const struct reader *r, struct conf_section *section,

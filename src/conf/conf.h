@@ -62,6 +62,11 @@ size_t conf_list_size(const struct conf_section *s, const char *option);
 const char *conf_list_at(
     const struct conf_section *s, const char *option, size_t i);
 
+/* True when the section's tables have such a row. */
+bool conf_has(const struct conf_section *s, const char *option);
+/* True when both have equal values, or neither has the option. */
+bool conf_same_option(const struct conf_section *a,
+    const struct conf_section *b, const char *option);
 /* True when both hold the same sections of this word with equal values. */
 bool conf_same(const struct conf *a, const struct conf *b, const char *section);
 

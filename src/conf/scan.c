@@ -8,6 +8,7 @@
 #include "scan.h"
 
 #include <stdbool.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "base/mem.h"
@@ -354,6 +355,20 @@ static int take_name(struct scanner *s, enum state next_state)
 	return 0;
 }
 
+/* Which kind a section is must be known before its options are judged. */
+static void note_kind(struct scanner *s)
+{
+	const struct name *option = &s->names[s->name_count - 1];
+	struct scan_section *section = &s->scan->sections[s->scan->count - 1];
+
+	if (option->len != strlen("kind") ||
+	    memcmp(option->text, "kind", option->len) != 0 || section->kind[0])
+		return;
+	(void)snprintf(section->kind, sizeof(section->kind), "%.*s",
+	    (int)s->value_len, s->value);
+	section->kind_line = s->line;
+}
+
 /* Says what was found instead of what this state expects. */
 static int refuse_token(struct scanner *s)
 {
@@ -383,6 +398,8 @@ static int step(struct scanner *s)
 	if (is_text && (from == TOP || from == SECTION || from == BODY) &&
 	    take_name(s, s->state) != 0)
 		return -1;
+	if ((from == VALUE || from == ITEM) && is_text)
+		note_kind(s);
 	if (from == ITEM && is_text && ++s->items > SCAN_ITEMS_MAX)
 		return mistake(s->err, s->file, s->line,
 		    "more than %d values in one list", SCAN_ITEMS_MAX);

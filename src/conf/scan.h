@@ -26,6 +26,9 @@ struct scan_section {
 	int line; /* where its first word stands */
 	char word[SCAN_NAME_MAX + 1];
 	char title[SCAN_NAME_MAX + 1]; /* "" for none */
+	/* The value of its option "kind", cut to the size; "" for none. */
+	char kind[2 * (SCAN_NAME_MAX + 1)];
+	int kind_line;
 };
 
 struct scan {

@@ -20,6 +20,26 @@ static const struct scan_section *earlier(const struct scan *scan,
 	return NULL;
 }
 
+int sections_no_kind(const struct conf_schema *schema, const char *label,
+    const char *kind, const char *file, int line, struct err *err)
+{
+	char found[SHOWN_SIZE], has[300] = "";
+
+	for (size_t i = 0; schema->kinds[i] != NULL; i++)
+		listed(has, sizeof(has), schema->kinds[i]->name);
+	return mistake(err, file, line,
+	    "%s: there is no kind '%s' of %s; there are: %s", label,
+	    shown(kind, strlen(kind), found), schema->section, has);
+}
+
+static bool is_kind(const struct conf_schema *schema, const char *name)
+{
+	for (size_t i = 0; schema->kinds[i] != NULL; i++)
+		if (strcmp(schema->kinds[i]->name, name) == 0)
+			return true;
+	return false;
+}
+
 static int check_one(const struct scan *scan, const struct scan_section *s,
     const struct conf_schema *schema, const char *file, struct err *err)
 {
@@ -45,6 +65,9 @@ static int check_one(const struct scan *scan, const struct scan_section *s,
 		return mistake(err, file, s->line,
 		    "%s: a name is missing, as in: %s NAME { ... }", s->word,
 		    s->word);
+	if (s->kind[0] != '\0' && !is_kind(schema, s->kind))
+		return sections_no_kind(
+		    schema, label, s->kind, file, s->kind_line, err);
 	return 0;
 }
 

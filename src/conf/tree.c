@@ -270,6 +270,20 @@ static bool same_section(
 	return true;
 }
 
+bool conf_has(const struct conf_section *s, const char *option)
+{
+	return tree_value(s, option) != NULL;
+}
+
+bool conf_same_option(const struct conf_section *a,
+    const struct conf_section *b, const char *option)
+{
+	const struct conf_value *x = tree_value(a, option);
+	const struct conf_value *y = tree_value(b, option);
+
+	return x && y ? same_value(x, y) : !x && !y;
+}
+
 static const struct conf_section *find(
     const struct conf *c, const char *word, const char *title)
 {

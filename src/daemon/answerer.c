@@ -7,7 +7,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <sys/resource.h>
 #include <unistd.h>
 
 #include "base/log.h"
@@ -216,24 +215,13 @@ static int become_answerer(struct err *err)
 	return lockdown_enter(ROLE_ANSWERER, NULL, err);
 }
 
-/* One descriptor a connection: as many as the administrator allows. */
-static void raise_limit(void)
-{
-	struct rlimit limit;
-
-	if (getrlimit(RLIMIT_NOFILE, &limit) < 0)
-		return;
-	limit.rlim_cur = limit.rlim_max;
-	(void)setrlimit(RLIMIT_NOFILE, &limit);
-}
-
 int answerer_main(const struct child_env *env)
 {
 	struct answerer *a = xcalloc(1, sizeof(*a));
 	struct err err = { 0 };
 
 	a->env = env;
-	raise_limit();
+	child_raise_limit();
 	a->own_count = rules_own_addresses(a->own, OWN_MAX);
 	a->rules =
 	    rules_new(conf_at(env->conf, "lease", 0), a->own, a->own_count);

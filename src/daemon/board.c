@@ -20,10 +20,6 @@ void *board_map(size_t size, int *fd_r)
 	must(fd >= 0 && ftruncate(fd, (off_t)size) == 0);
 	p = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
 	must(p != MAP_FAILED);
-	if (!fd_r) {
-		(void)close(fd);
-		return p;
-	}
 	/* No new map may write. Kernels before 5.1 do not know the seal. */
 	(void)fcntl(fd, F_ADD_SEALS, F_SEAL_FUTURE_WRITE | F_SEAL_SHRINK);
 	*fd_r = fd;
@@ -33,6 +29,18 @@ void *board_map(size_t size, int *fd_r)
 void board_protect(void *p, size_t size, int fd)
 {
 	must(mmap(p, size, PROT_READ, MAP_SHARED | MAP_FIXED, fd, 0) == p);
+}
+
+void board_narrow(struct board *b, struct board_slot *own, int fd)
+{
+	/* A second map of the same memory, with the rights of the first
+	 * (mremap(2)), to be put in its place again. */
+	void *kept = mremap(own, 0, sizeof(*own), MREMAP_MAYMOVE);
+
+	must(kept != MAP_FAILED);
+	board_protect(b, sizeof(*b), fd);
+	must(mremap(kept, sizeof(*own), sizeof(*own),
+		 MREMAP_MAYMOVE | MREMAP_FIXED, own) == own);
 }
 
 void board_beat(struct board_slot *slot)

@@ -14,17 +14,24 @@
 #include "listener/server.h"
 #include "source/source.h"
 
-enum { BOARD_SLOTS = 96, BOARD_LISTENERS = 16, BOARD_NAME = 32 };
+enum {
+	BOARD_SLOTS = 96,
+	BOARD_LISTENERS = 16,
+	BOARD_NAME = 48,
+	BOARD_PAGE = 4096
+};
 
+/* On a page of its own: a child may write no other. */
 struct board_slot {
-	_Atomic int32_t pid;   /* 0: no process now */
-	int32_t role;          /* enum role */
-	char name[BOARD_NAME]; /* source or number; "" */
+	_Alignas(BOARD_PAGE) _Atomic int32_t pid; /* 0: no process now */
+	int32_t role;                             /* enum role */
+	char name[BOARD_NAME];                    /* source or number; "" */
 	_Atomic uint64_t beat; /* uv_hrtime() of the last sign of life */
 	_Atomic uint64_t started;
 	_Atomic uint32_t restarts;
-	/* readers */
+	/* readers, receivers */
 	_Atomic uint64_t lines, logins, logouts, odd, refused;
+	_Atomic uint64_t dropped; /* receivers: for want of room to wait in */
 	/* keeper: logins by what became of them */
 	_Atomic uint64_t granted, renewed, denied, commits;
 	/* answerers, by the number of the listener section */
@@ -40,11 +47,14 @@ struct board {
 	struct board_slot slots[BOARD_SLOTS];
 };
 
-/* Shared, zeroed memory; ends the process when there is none. With fd_r it can
+/* Shared, zeroed memory; ends the process when there is none. By *fd_r it can
  * be protected by that descriptor later. */
 void *board_map(size_t size, int *fd_r);
 /* Makes it read only for this process, for good: mprotect() does not bring the
  * right back. */
 void board_protect(void *p, size_t size, int fd);
+/* In a child: leaves it its own slot to write; the others are read only from
+ * now on. fd: of the board. */
+void board_narrow(struct board *b, struct board_slot *own, int fd);
 void board_beat(struct board_slot *slot);
 #endif

@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <signal.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include "base/log.h"
@@ -27,7 +28,8 @@ void child_ledger_options(
 	out->directory = conf_string(main, "directory");
 	out->writer = writer;
 	out->map_size = (size_t)conf_number(main, "map-size");
-	out->journal = conf_number(main, "journal") != 0;
+	out->journal =
+	    conf_number(main, "journal") != 0 || conf_count(conf, "export") > 0;
 	out->ipv6_prefix = (unsigned)conf_number(lease, "ipv6-prefix");
 	out->ttl = conf_number(lease, "ttl");
 	out->max_skew = conf_number(lease, "max-skew");
@@ -42,6 +44,16 @@ int child_fail(enum log_event event, const struct err *err)
 	log_error(event, "%s", err->text);
 	log_flush();
 	return err->code ? err->code : EXIT_BUG;
+}
+
+void child_raise_limit(void)
+{
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit) < 0)
+		return;
+	limit.rlim_cur = limit.rlim_max;
+	(void)setrlimit(RLIMIT_NOFILE, &limit);
 }
 
 void child_stand_back(void)

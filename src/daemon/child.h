@@ -19,16 +19,19 @@ struct child_env {
 	struct board_mode *mode;
 	struct board_slot *slot; /* this process's own */
 	pid_t supervisor;
-	int control;                       /* to the supervisor */
-	int keeper;                        /* readers: channel to the keeper */
-	int inotify;                       /* readers: their watches */
-	const struct conf_section *source; /* readers */
-	int control_socket;                /* keeper: listening */
+	int control; /* to the supervisor */
+	int keeper;  /* readers, receivers: channel to the keeper */
+	int inotify; /* readers: their watches */
+	const struct conf_section *source; /* readers, receivers */
+	const struct conf_section *export; /* writers, connectors, firewall */
+	const int *source_fds; /* receivers: what their kind opened */
+	size_t source_fd_count;
+	int control_socket;    /* keeper: listening */
 	const int *listen_fds; /* answerers: one for each listener */
 };
 
 typedef int role_main(const struct child_env *env); /* the exit code */
-role_main keeper_main, answerer_main, reader_main;
+role_main keeper_main, answerer_main, reader_main, receiver_main, exporter_main;
 
 /* The ledger's options out of the configuration. */
 void child_ledger_options(
@@ -36,6 +39,8 @@ void child_ledger_options(
 /* Logs an error, and returns its code for the exit. */
 int child_fail(enum log_event event, const struct err *err);
 
+/* One descriptor a connection: as many as the administrator allows. */
+void child_raise_limit(void);
 /* Leaves a busy processor to who answers, and to the servers that ask: a login
  * may wait some milliseconds more, an SMTP session should not. */
 void child_stand_back(void);

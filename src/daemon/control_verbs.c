@@ -81,13 +81,6 @@ static int64_t get_seconds(const struct request *r, const char *key)
 
 static const char *const mode_words[] = { "enforce", "observe", "off" };
 
-static enum rules_mode mode_now(struct keeper *k)
-{
-	int set = ledger_mode(keeper_ledger(k));
-
-	return set ? (enum rules_mode)(set - 1) : rules_mode(keeper_rules(k));
-}
-
 /* --- grant, revoke, mode ---------------------------------------------------
  */
 
@@ -234,11 +227,11 @@ static void verb_mode(struct client *c, const struct request *r)
 	}
 	if (word) {
 		atomic_store(&keeper_env(k)->mode->set, set);
-		log_info(
-		    LOG_MODE, "mode=%s set=%s", mode_words[mode_now(k)], word);
+		log_info(LOG_MODE, "mode=%s set=%s", mode_words[keeper_mode(k)],
+		    word);
 	}
 	set = ledger_mode(keeper_ledger(k));
-	client_say(c, "ok mode=%s config=%s set=%s", mode_words[mode_now(k)],
+	client_say(c, "ok mode=%s config=%s set=%s", mode_words[keeper_mode(k)],
 	    mode_words[rules_mode(keeper_rules(k))],
 	    set ? mode_words[set - 1] : "none");
 }
@@ -262,14 +255,15 @@ static void say_process(struct client *c, const struct board_slot *s)
 	    role_words[role], name ? name : 1, name ? s->name : "-", s->pid,
 	    s->restarts,
 	    (unsigned long long)((uv_hrtime() - s->started) / 1000000000u));
-	if (role == ROLE_READER)
+	if (role == ROLE_READER || role == ROLE_RECEIVER)
 		client_say(c,
 		    "status source name=%.*s lines=%llu logins=%llu "
-		    "logouts=%llu odd=%llu refused=%llu",
+		    "logouts=%llu odd=%llu refused=%llu dropped=%llu",
 		    name, s->name, (unsigned long long)s->lines,
 		    (unsigned long long)s->logins,
 		    (unsigned long long)s->logouts, (unsigned long long)s->odd,
-		    (unsigned long long)s->refused);
+		    (unsigned long long)s->refused,
+		    (unsigned long long)s->dropped);
 	if (role == ROLE_KEEPER)
 		client_say(c,
 		    "status logins granted=%llu renewed=%llu refused=%llu "
@@ -325,7 +319,7 @@ static void verb_status(struct client *c, const struct request *r)
 	for (size_t i = 0; i < conf_count(env->conf, "listener"); i++)
 		say_listener(
 		    c, i, conf_name(conf_at(env->conf, "listener", i)));
-	client_say(c, "ok mode=%s", mode_words[mode_now(k)]);
+	client_say(c, "ok mode=%s", mode_words[keeper_mode(k)]);
 }
 
 static void verb_watch(struct client *c, const struct request *r)

@@ -15,11 +15,17 @@
 
 #include "base/log.h"
 #include "base/mem.h"
+#include "export/export.h"
 #include "family_private.h"
 #include "fault.h"
 #include "opener.h"
 
-enum { ANSWERERS_MAX = 64, BACKOFF_FIRST_MS = 100, BACKOFF_MAX_MS = 30000 };
+enum {
+	ANSWERERS_MAX = 64,
+	BACKOFF_FIRST_MS = 100,
+	CHANNEL_MS = 50,
+	BACKOFF_MAX_MS = 30000
+};
 
 const char *const family_roles[] = { "reader", "receiver", "keeper", "answerer",
 	"writer", "connector", "firewall" };
@@ -59,12 +65,13 @@ static size_t answerers_wanted(const struct conf *conf)
 int family_fits(const struct conf *conf, struct err *err)
 {
 	if (conf_count(conf, "listener") <= BOARD_LISTENERS &&
-	    1 + answerers_wanted(conf) + conf_count(conf, "source") <=
+	    1 + answerers_wanted(conf) + conf_count(conf, "source") +
+		    conf_count(conf, "export") <=
 		BOARD_SLOTS)
 		return 0;
 	return err_set(err, EXIT_USER,
-	    "too many listeners (at most %d) or sources with answerers (at "
-	    "most %d together)",
+	    "too many listeners (at most %d) or sources and exports with "
+	    "answerers (at most %d together)",
 	    BOARD_LISTENERS, BOARD_SLOTS - 1);
 }
 
@@ -84,10 +91,17 @@ int family_plan(struct family *f, const struct conf *conf, struct err *err)
 		(void)snprintf(name, sizeof(name), "%zu", i + 1);
 		(void)add_member(f, ROLE_ANSWERER, NULL, name);
 	}
+	for (size_t i = 0; i < conf_count(conf, "export"); i++) {
+		const struct conf_section *s = conf_at(conf, "export", i);
+		add_member(
+		    f, export_kind_find(conf_kind(s))->role, NULL, conf_name(s))
+		    ->export = s;
+	}
 	for (size_t i = 0; i < sources; i++) {
 		const struct conf_section *s = conf_at(conf, "source", i);
-		(void)add_member(
-		    f, source_kind_find(conf_kind(s))->role, s, conf_name(s));
+		add_member(
+		    f, source_kind_find(conf_kind(s))->role, s, conf_name(s))
+		    ->source_fds = &f->source_fds[i];
 	}
 	return 0;
 }
@@ -129,6 +143,11 @@ static void close_others(struct family *f, const struct member *m)
 	     m->role != ROLE_ANSWERER && i < conf_count(f->conf, "listener");
 	     i++)
 		(void)close(f->listen_fds[i]);
+	for (size_t i = 0; i < BOARD_SLOTS; i++) {
+		const struct family_fds *set = &f->source_fds[i];
+		for (size_t j = 0; set != m->source_fds && j < set->count; j++)
+			(void)close(set->fds[j]);
+	}
 }
 
 /* The terminal that waits for the start is not theirs. */
@@ -152,6 +171,9 @@ static _Noreturn void child_main(
 		.keeper = keeper,
 		.inotify = m->inotify,
 		.source = m->source,
+		.export = m->export,
+		.source_fds = m->source_fds ? m->source_fds->fds : NULL,
+		.source_fd_count = m->source_fds ? m->source_fds->count : 0,
 		.control_socket = f->control_socket,
 		.listen_fds = f->listen_fds };
 	const char *name = m->name;
@@ -171,6 +193,8 @@ static _Noreturn void child_main(
 	if (m->role != ROLE_KEEPER)
 		board_protect(f->mode, sizeof(*f->mode), f->mode_fd);
 	(void)close(f->mode_fd);
+	board_narrow(f->board, m->slot, f->board_fd);
+	(void)close(f->board_fd);
 	switch (m->role) {
 	case ROLE_KEEPER:
 		code = keeper_main(&env);
@@ -179,12 +203,16 @@ static _Noreturn void child_main(
 		code = answerer_main(&env);
 		break;
 	case ROLE_READER:
-		code = reader_main(&env);
-		break;
 	case ROLE_RECEIVER:
+		code = source_kind_find(conf_kind(m->source))->live
+			   ? receiver_main(&env)
+			   : reader_main(&env);
+		break;
 	case ROLE_WRITER:
 	case ROLE_CONNECTOR:
 	case ROLE_FIREWALL:
+		code = exporter_main(&env);
+		break;
 	default:
 		code = EXIT_BUG;
 	}
@@ -197,7 +225,8 @@ static int introduce(struct family *f, const struct member *m, int fd)
 {
 	struct wire_path hello = { .h = { .type = WIRE_CHANNEL } };
 
-	(void)snprintf(hello.path, sizeof(hello.path), "%s", m->name);
+	(void)snprintf(hello.path, sizeof(hello.path), "%s%s",
+	    m->export ? EXPORT_CHANNEL : "", m->name);
 	return wire_send(f->members[0].control, &hello.h, fd);
 }
 
@@ -236,11 +265,14 @@ static void start_member(struct family *f, struct member *m)
 		family_later(m);
 		return;
 	}
-	if (m->source) {
+	if (m->source || m->export) {
 		if (wire_pair(pair) == 0) {
 			reader_end = pair[0];
 			keeper_end = pair[1];
 		}
+		m->wants_channel = false;
+	}
+	if (m->source && source_kind_find(conf_kind(m->source))->files) {
 		m->inotify = inotify_init1(IN_NONBLOCK | IN_CLOEXEC);
 		m->opener = opener_for(m->source, m->inotify);
 	}
@@ -267,8 +299,29 @@ static void start_member(struct family *f, struct member *m)
 	(void)fcntl(control[0], F_SETFL, O_NONBLOCK);
 	m->control = control[0];
 	m->slot->pid = m->pid;
-	if (m->source && introduce(f, m, keeper_end) < 0)
+	if ((m->source || m->export) && introduce(f, m, keeper_end) < 0)
 		(void)kill(m->pid, SIGTERM); /* with the keeper; starts again */
+}
+
+/* A receiver outlives the keeper, and speaks to the next one. */
+static void connect_again(struct family *f, struct member *m)
+{
+	struct wire_path here = { .h = { .type = WIRE_CHANNEL } };
+	int pair[2];
+
+	/* A keeper that cannot write (a full disk) takes none. */
+	m->channel_at = uv_hrtime() + CHANNEL_MS * FAMILY_MS;
+	if (wire_pair(pair) < 0) {
+		log_error(LOG_CHILD, "socketpair: %s", strerror(errno));
+		return;
+	}
+	if (introduce(f, m, pair[1]) == 0) {
+		m->wants_channel = false;
+		if (wire_send(m->control, &here.h, pair[0]) < 0)
+			(void)kill(m->pid, SIGTERM);
+	}
+	(void)close(pair[0]);
+	(void)close(pair[1]);
 }
 
 void family_start(struct family *f)
@@ -282,13 +335,15 @@ void family_start(struct family *f)
 		/* Nobody has work before the ledger is there. */
 		if (m->role == ROLE_KEEPER && (!m->ready || m->control < 0))
 			return;
+		if (m->pid && m->wants_channel && m->channel_at <= now)
+			connect_again(f, m);
 	}
 }
 
 bool family_ready(const struct family *f)
 {
 	for (size_t i = 0; i < f->count; i++) {
-		if (!f->members[i].ready)
+		if (!f->members[i].ready && !f->members[i].export)
 			return false;
 	}
 	return true;

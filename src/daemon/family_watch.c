@@ -156,6 +156,11 @@ void family_message(struct family *f, struct member *m)
 		end_stale(f, message.h.value);
 	} else if (message.h.type == WIRE_BLIND && m->role == ROLE_ANSWERER) {
 		end_blind(f, m);
+	} else if (message.h.type == WIRE_CHANNEL && m->source) {
+		m->wants_channel = true;
+	} else if (message.h.type == WIRE_ENDED && m->source &&
+		   source_kind_find(conf_kind(m->source))->ends) {
+		f->ended = true;
 	}
 }
 
@@ -196,10 +201,10 @@ static void member_died(struct family *f, struct member *m, int status)
 	else if (code)
 		log_error(LOG_CHILD, "role=%s name=%s pid=%d died=exit-%d",
 		    family_roles[m->role], m->name, m->pid, code);
-	if (!m->ready && code == EXIT_USER && !f->failed)
-		f->failed = code;
 	m->fails = good ? 0 : m->fails + 1;
-	if (!m->ready && m->fails >= STARTS_MAX && !f->failed)
+	/* An export whose target is not there must not cost the answers. */
+	if (!m->ready && !m->export && !f->failed &&
+	    (code == EXIT_USER || m->fails >= STARTS_MAX))
 		f->failed = code ? code : EXIT_AGAIN;
 	family_forget(m);
 	m->pid = 0;
@@ -281,4 +286,11 @@ void family_stop(struct family *f, enum role role)
 			signal_role(f, role, SIGKILL);
 		}
 	}
+}
+
+void family_stop_exports(struct family *f)
+{
+	family_stop(f, ROLE_WRITER);
+	family_stop(f, ROLE_CONNECTOR);
+	family_stop(f, ROLE_FIREWALL);
 }

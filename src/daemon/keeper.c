@@ -30,7 +30,7 @@ enum {
 	WALK_MS = 60000, /* one round of the walk */
 	WALK_LEAST = 64,
 	DUE_LIMIT = 2000, /* so that no transaction is long */
-	HOLD_MS = 10000,  /* from the begin of a pass to the next */
+	HOLD_MS = 10000,  /* from the begin of a pass to the next, at most */
 	HOLD_LIMIT = 512, /* sessions a tick */
 	READERS_MS = 5000,
 	STALE_COMMITS = 20000,
@@ -94,10 +94,36 @@ static void put_cursors(struct keeper *k, struct moment now, void *ctx)
 		put_cursor(k, &k->pending[i]);
 }
 
+/* Told when it is stored, or a full disk would have it told again and again. */
+static void note_ended(void *ctx, const struct lease *lease)
+{
+	struct keeper *k = ctx;
+
+	if (k->ended_count == k->ended_size) {
+		k->ended_size = k->ended_size ? 2 * k->ended_size : 64;
+		k->ended = xrealloc(k->ended, k->ended_size, sizeof(*k->ended));
+	}
+	k->ended[k->ended_count++] = *lease;
+}
+
+static void tell_all_ended(struct keeper *k)
+{
+	enum { KEEP = 256 };
+
+	for (size_t i = 0; i < k->ended_count; i++)
+		tell_ended(k, &k->ended[i]);
+	k->ended_count = 0;
+	if (k->ended_size <= KEEP)
+		return;
+	free(k->ended);
+	k->ended = NULL;
+	k->ended_size = 0;
+}
+
 static void apply_pending(struct keeper *k, struct moment now, void *ctx)
 {
 	(void)ctx;
-	k->applied_count = 0;
+	k->applied_count = k->ended_count = 0;
 	for (size_t i = 0; i < k->pending_count; i++) {
 		const struct pending *p = &k->pending[i];
 		for (size_t j = 0; j < p->count; j++)
@@ -149,12 +175,18 @@ static void on_commit_timer(uv_timer_t *timer);
 static void tell_pending(struct keeper *k)
 {
 	const struct applied *a = k->applied;
+	const struct lease *ended = k->ended;
 
 	for (size_t i = 0; i < k->pending_count; i++) {
 		const struct pending *p = &k->pending[i];
-		for (size_t j = 0; j < p->count; j++)
-			tell_applied(k, &p->logins[j], a++);
+		channel_acknowledge(p, a);
+		for (size_t j = 0; j < p->count; j++, a++) {
+			tell_applied(k, p->name, &p->logins[j], a);
+			for (size_t n = a->ended; n; n--)
+				tell_ended(k, ended++);
+		}
 	}
+	k->ended_count = 0;
 }
 
 /* Commits what waits. 0, or -1: it waits on, and a retry is set. */
@@ -182,6 +214,8 @@ static int flush(struct keeper *k)
 	    &k->env->slot->commits, 1, memory_order_relaxed);
 	tell_pending(k);
 	pending_clear(k);
+	if (keeper_journal_grew(k))
+		channels_changed(k);
 	k->last_commit = uv_now(&k->loop.loop);
 	if (k->stuck) {
 		log_info(LOG_LEDGER_ERROR, "over=yes");
@@ -246,30 +280,13 @@ static void on_supervisor(uv_poll_t *poll, int status, int events)
 /* --- what time ends --------------------------------------------------------
  */
 
-/* Told when it is stored, or a full disk would have it told again and again. */
-static void note_ended(void *ctx, const struct lease *lease)
+/* Several times in a lease's life, however short that is. */
+static uint64_t hold_period(const struct keeper *k)
 {
-	struct keeper *k = ctx;
+	enum { IN_A_LIFE = 4 };
+	uint64_t ttl = (uint64_t)rules_ttl(k->rules);
 
-	if (k->ended_count == k->ended_size) {
-		k->ended_size = k->ended_size ? 2 * k->ended_size : 64;
-		k->ended = xrealloc(k->ended, k->ended_size, sizeof(*k->ended));
-	}
-	k->ended[k->ended_count++] = *lease;
-}
-
-static void tell_all_ended(struct keeper *k)
-{
-	enum { KEEP = 256 };
-
-	for (size_t i = 0; i < k->ended_count; i++)
-		tell_ended(k, &k->ended[i]);
-	k->ended_count = 0;
-	if (k->ended_size <= KEEP)
-		return;
-	free(k->ended);
-	k->ended = NULL;
-	k->ended_size = 0;
+	return ttl / IN_A_LIFE < HOLD_MS ? ttl / IN_A_LIFE : HOLD_MS;
 }
 
 static void work_of_tick(struct keeper *k, struct moment now, void *ctx)
@@ -281,11 +298,12 @@ static void work_of_tick(struct keeper *k, struct moment now, void *ctx)
 	k->ended_count = 0;
 	(void)apply_due(k->apply, now, DUE_LIMIT, note_ended, k);
 	/* A pass over the sessions goes on tick by tick. */
-	if (apply_holding(k->apply) || at - k->last_hold >= HOLD_MS) {
+	if (apply_holding(k->apply) || at - k->last_hold >= hold_period(k)) {
 		if (!apply_holding(k->apply))
 			k->last_hold = at;
 		(void)apply_hold(k->apply, now, HOLD_LIMIT);
 	}
+	keeper_trim(k, now);
 	(void)apply_walk(k->apply, now, WALK_LEAST + rows / (WALK_MS / TICK_MS),
 	    note_ended, k);
 }
@@ -313,6 +331,8 @@ static void on_tick(uv_timer_t *timer)
 		k->next_tick_work = at + RETRY_MS;
 	} else {
 		tell_all_ended(k);
+		if (keeper_journal_grew(k))
+			channels_changed(k);
 	}
 	if (at - k->last_readers >= READERS_MS) {
 		k->last_readers = at;
@@ -337,6 +357,7 @@ static int become_keeper(struct keeper *k, struct err *err)
 {
 	struct ledger_options o;
 	struct lockdown_user user;
+	struct lockdown_needs needs = { 0 };
 
 	/* The ledger belongs to the keeper's account: drop first, then open. */
 	if (lockdown_user(ROLE_KEEPER, &user, err) < 0 ||
@@ -346,7 +367,8 @@ static int become_keeper(struct keeper *k, struct err *err)
 	k->ledger = ledger_open(&o, clock_now(), err);
 	if (!k->ledger)
 		return -1;
-	return lockdown_enter(ROLE_KEEPER, o.directory, err);
+	needs.write[0] = o.directory;
+	return lockdown_enter(ROLE_KEEPER, &needs, err);
 }
 
 static void start_timers(struct keeper *k)
@@ -382,6 +404,8 @@ int keeper_main(const struct child_env *env)
 		return child_fail(LOG_LEDGER_ERROR, &err);
 	atomic_store(&env->mode->set, ledger_mode(k->ledger));
 	k->apply = apply_new(k->ledger, k->rules, proc_start, k->proc);
+	apply_tell_ends(k->apply, note_ended, k);
+	apply_expect_signs(k->apply, keeper_expects_signs(k));
 	k->control = control_new(k, &k->loop.loop, env->control_socket);
 	start_timers(k);
 	child_ready(env);

@@ -16,14 +16,16 @@ struct keeper_event {
 	const char *kind; /* "grant", "renew" ... */
 	enum log_event log;
 	const struct lease *lease;
-	const char *server; /* NULL: the lease's */
-	const char *reason; /* NULL: none */
+	const char *source, *server; /* NULL: the lease's */
+	const char *reason;          /* NULL: none */
 };
 
 struct ledger *keeper_ledger(struct keeper *k);
 struct apply *keeper_apply(struct keeper *k);
 const struct rules *keeper_rules(struct keeper *k);
 const struct child_env *keeper_env(struct keeper *k);
+/* The one set at run time, or the configuration's. */
+enum rules_mode keeper_mode(struct keeper *k);
 
 /*
  * Runs fn inside one durable transaction of its own, after all that waits. 0;

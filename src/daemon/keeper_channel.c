@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * keeper_channel - the keeper's ends of the readers' channels: tells a reader
- * how far its source had come, and takes the logins it sends. Not here: what
- * becomes of them (keeper.c).
+ * keeper_channel - the keeper's ends of the sources' channels: tells a reader
+ * how far its source had come, takes the logins they send, acknowledges those
+ * of receivers and answers their questions. Not here: what becomes of the
+ * logins (keeper.c).
  */
 #include <errno.h>
 #include <stdio.h>
@@ -19,13 +20,18 @@
 /* Ms before and after 1970: what no sum with it can overflow. */
 #define TIME_MAX (INT64_C(1) << 52)
 
-/* A reader's channel. */
+enum { MESSAGES_A_TURN = 256 };
+
+/* A source's channel. */
 struct channel {
 	struct channel *next;
 	struct keeper *keeper;
 	uv_poll_t poll;
 	int fd;
 	uint16_t source; /* id of the name */
+	bool live;       /* waits for acknowledgements, may ask */
+	bool export;     /* is told when the journal has grown */
+	bool over;
 	char name[BOARD_NAME];
 };
 
@@ -56,15 +62,22 @@ static void channel_drop(struct channel *c)
 {
 	struct channel **at = &c->keeper->channels;
 
+	if (c->over)
+		return;
+	c->over = true;
 	while (*at != c)
 		at = &(*at)->next;
 	*at = c->next;
+	for (size_t i = 0; i < c->keeper->pending_count; i++) {
+		if (c->keeper->pending[i].channel == c)
+			c->keeper->pending[i].channel = NULL;
+	}
 	(void)uv_poll_stop(&c->poll);
 	uv_close((uv_handle_t *)&c->poll, channel_closed);
 }
 
 static void pend(
-    struct keeper *k, const struct channel *c, const struct wire_logins *w)
+    struct keeper *k, struct channel *c, const struct wire_logins *w)
 {
 	struct pending *p;
 
@@ -74,6 +87,8 @@ static void pend(
 		    xrealloc(k->pending, k->pending_size, sizeof(*k->pending));
 	}
 	p = &k->pending[k->pending_count++];
+	p->channel = c->live ? c : NULL;
+	p->number = w->h.value;
 	p->source = c->source;
 	memcpy(p->name, c->name, sizeof(p->name));
 	p->count = w->h.count;
@@ -86,6 +101,15 @@ static void pend(
 	k->pending_logins += p->count + 1u;
 }
 
+/* As the names of patterns are; "": none is told. */
+static bool server_is_sound(const char server[static LOGIN_SERVER_MAX + 1])
+{
+	size_t len = strnlen(server, LOGIN_SERVER_MAX + 1);
+
+	return len <= LOGIN_SERVER_MAX &&
+	       strspn(server, "abcdefghijklmnopqrstuvwxyz0123456789-") == len;
+}
+
 /* A reader is a stranger too: it reads what strangers write. */
 static bool sound(const struct wire_logins *w)
 {
@@ -96,11 +120,69 @@ static bool sound(const struct wire_logins *w)
 	for (size_t i = 0; i < w->h.count; i++) {
 		const struct login *l = &w->logins[i];
 		if (l->session_len > LOGIN_SESSION_MAX ||
-		    l->server[LOGIN_SERVER_MAX] || l->user[l->user_len] ||
+		    !server_is_sound(l->server) || l->user[l->user_len] ||
 		    l->session[l->session_len] || l->time < -TIME_MAX ||
 		    l->time > TIME_MAX)
 			return false;
 	}
+	return true;
+}
+
+/* Sends to a receiver, which reads at once what we send, or is no good. */
+static bool reply(const struct channel *c, const struct wire_header *h)
+{
+	return wire_send(c->fd, h, -1) == 0;
+}
+
+void channel_acknowledge(const struct pending *p, const struct applied *done)
+{
+	struct wire_stored m = { .h = { .type = WIRE_STORED,
+				     .count = p->count,
+				     .value = p->number } };
+
+	if (!p->channel)
+		return;
+	for (size_t i = 0; i < p->count; i++)
+		m.judgements[i] = (uint8_t)done[i].judgement;
+	/* Who has gone may have left more to be read: the end of that ends the
+	 * channel. */
+	if (!reply(p->channel, &m.h) && errno != EPIPE && errno != ECONNRESET)
+		channel_drop(p->channel);
+}
+
+static bool answer(struct channel *c, const struct wire_ask *ask)
+{
+	struct wire_told m = { .h = {
+				   .type = WIRE_TOLD, .value = ask->h.value } };
+
+	keeper_look(c->keeper, &ask->addr, &m.told);
+	return reply(c, &m.h) || errno == EPIPE || errno == ECONNRESET;
+}
+
+/* How far an export has come. */
+static bool take_cursor(struct channel *c, const struct source_cursor *cursor)
+{
+	struct wire_logins w = { .h = { .type = WIRE_LOGINS },
+		.cursor = *cursor };
+
+	if (!sound(&w))
+		return false;
+	pend(c->keeper, c, &w);
+	return true;
+}
+
+/* Takes one message. False: the channel is over. */
+static bool take(struct channel *c, const union wire_message *m)
+{
+	if (c->export)
+		return m->h.type == WIRE_CURSOR &&
+		       take_cursor(c, &m->cursor.cursor);
+
+	if (m->h.type == WIRE_ASK && c->live)
+		return answer(c, &m->ask);
+	if (!sound(&m->logins) || (c->live && m->logins.cursor.key_len))
+		return false;
+	pend(c->keeper, c, &m->logins);
 	return true;
 }
 
@@ -110,8 +192,8 @@ static void drain(struct channel *c)
 	struct keeper *k = c->keeper;
 
 	while (wire_receive(c->fd, k->message, NULL, false) == 1 &&
-	       sound(&k->message->logins))
-		pend(k, c, &k->message->logins);
+	       take(c, k->message))
+		;
 }
 
 /* The reader of this name before has died. What it had sent comes first: the
@@ -122,8 +204,21 @@ static void end_former(struct keeper *k, const char *name)
 		next = c->next;
 		if (strcmp(c->name, name) != 0)
 			continue;
+		/* If it still lives, it says no more. */
+		(void)shutdown(c->fd, SHUT_RD);
 		drain(c);
 		channel_drop(c);
+	}
+}
+
+void channels_changed(struct keeper *k)
+{
+	const struct wire_header h = { .type = WIRE_CHANGED };
+
+	/* Who has not read the last one yet need not be told again. */
+	for (const struct channel *c = k->channels; c; c = c->next) {
+		if (c->export)
+			(void)wire_send(c->fd, &h, -1);
 	}
 }
 
@@ -142,12 +237,13 @@ static void on_channel(uv_poll_t *poll, int status, int events)
 	int got = status < 0 ? 0 : 1;
 
 	(void)events;
-	while (got == 1 && k->pending_logins < COMMIT_LOGINS) {
+	/* Each in its turn: the others wait, and so does the supervisor. */
+	for (int i = 0; got == 1 && i < MESSAGES_A_TURN &&
+			k->pending_logins < COMMIT_LOGINS;
+	     i++) {
 		got = wire_receive(c->fd, k->message, NULL, false);
-		if (got == 1 && !sound(&k->message->logins))
+		if (got == 1 && !take(c, k->message))
 			got = 0;
-		if (got == 1)
-			pend(k, c, &k->message->logins);
 	}
 	if (k->pending_count)
 		keeper_schedule(k);
@@ -228,12 +324,15 @@ void channel_add(struct keeper *k, const char *name, int fd)
 	    send_cursors(k, c) < 0) {
 		/* The reader sees the end, and is started again later. */
 		log_error(LOG_SOURCE_ERROR, "source=%s error=\"%s\"", c->name,
-		    err.text);
+		    err.text[0] ? err.text : "its process has gone");
 		(void)close(fd);
 		free(c);
 		return;
 	}
 	c->source = in.id;
+	c->live = keeper_is_live(k, c->name);
+	c->export =
+	    strncmp(c->name, EXPORT_CHANNEL, strlen(EXPORT_CHANNEL)) == 0;
 	must(uv_poll_init(&k->loop.loop, &c->poll, fd) == 0);
 	c->poll.data = c;
 	c->next = k->channels;

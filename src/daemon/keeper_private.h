@@ -16,6 +16,9 @@ struct channel; /* to one reader */
 
 /* One message that waits for its commit. */
 struct pending {
+	struct channel
+	    *channel;   /* who waits for its acknowledgement, or NULL */
+	int32_t number; /* of that */
 	uint16_t source;
 	char name[BOARD_NAME];
 	uint16_t count;
@@ -44,6 +47,7 @@ struct keeper {
 	uint64_t last_hold, last_readers;
 	uint64_t next_tick_work; /* not before; after a failure */
 	bool stuck;              /* the last commit failed */
+	uint64_t journal;        /* its last row that exports were told of */
 	union wire_message *message;
 };
 
@@ -51,16 +55,32 @@ struct keeper {
  * meanwhile. */
 void keeper_schedule(struct keeper *k);
 
+/* keeper_look.c: what the ledger says of one address now, for a receiver. */
+void keeper_look(
+    struct keeper *k, const struct addr *addr, struct source_told *out);
+/* Whether the source of this name is a live one. */
+bool keeper_is_live(const struct keeper *k, const char *name);
+/* Whether the journal has grown since the last call. */
+bool keeper_journal_grew(struct keeper *k);
+/* Drops journal rows that every export is past; inside a transaction. */
+void keeper_trim(struct keeper *k, struct moment now);
+/* Whether any source may tell that a session is still alive. */
+bool keeper_expects_signs(const struct keeper *k);
+
 /* keeper_channel.c: takes a new reader's channel. */
 void channel_add(struct keeper *k, const char *name, int fd);
 /* Reads from the readers, or lets them wait. */
 void channels_listen(struct keeper *k, bool listen);
+/* Tells the exports that the journal has grown. */
+void channels_changed(struct keeper *k);
 /* Takes all that the readers have sent, and ends their channels. */
 void channels_drain(struct keeper *k);
 void pending_clear(struct keeper *k);
+/* Tells who sent this what its logins gave; done: p->count of them. */
+void channel_acknowledge(const struct pending *p, const struct applied *done);
 
 /* keeper_tell.c: what one login did; which leases ended. */
-void tell_applied(
-    struct keeper *k, const struct login *l, const struct applied *a);
+void tell_applied(struct keeper *k, const char *source, const struct login *l,
+    const struct applied *a);
 void tell_ended(struct keeper *k, const struct lease *lease);
 #endif

@@ -16,23 +16,23 @@ void keeper_tell(struct keeper *k, const struct keeper_event *e)
 	struct moment now = clock_now();
 	const char *server =
 	    e->server ? e->server : ledger_name(k->ledger, l->server);
+	const char *source =
+	    e->source ? e->source : ledger_name(k->ledger, l->source);
 	int64_t left = l->end.wall - now.wall;
 	size_t used = 0;
 
 	(void)addr_print(&l->addr, addr);
 	(void)log_quote(l->user, l->user_len, user, sizeof(user));
 	log_info(e->log, "ip=%s user=%s source=%s server=%s%s%s ttl=%lld", addr,
-	    user, ledger_name(k->ledger, l->source), server,
-	    e->reason ? " reason=" : "", e->reason ? e->reason : "",
-	    left > 0 ? (long long)left / 1000 : 0);
+	    user, source, server, e->reason ? " reason=" : "",
+	    e->reason ? e->reason : "", left > 0 ? (long long)left / 1000 : 0);
 	if (!control_is_watched(k->control))
 		return;
 	if (kv_put(line, sizeof(line), &used, "event kind", e->kind) &&
 	    kv_put_int(line, sizeof(line), &used, "time", now.wall) &&
 	    kv_put(line, sizeof(line), &used, "address", addr) &&
 	    kv_put(line, sizeof(line), &used, "user", l->user) &&
-	    kv_put(line, sizeof(line), &used, "source",
-		ledger_name(k->ledger, l->source)) &&
+	    kv_put(line, sizeof(line), &used, "source", source) &&
 	    kv_put(line, sizeof(line), &used, "server", server) &&
 	    (!e->reason ||
 		kv_put(line, sizeof(line), &used, "reason", e->reason)) &&
@@ -49,19 +49,28 @@ static void count(_Atomic uint64_t *counter)
 }
 
 /* What a fact did. A refused login has no lease: its own address is told. */
-void tell_applied(
-    struct keeper *k, const struct login *l, const struct applied *a)
+void tell_applied(struct keeper *k, const char *source, const struct login *l,
+    const struct applied *a)
 {
-	struct keeper_event e = { .lease = &a->lease, .server = l->server };
+	struct keeper_event e = {
+		.lease = &a->lease, .source = source, .server = l->server
+	};
 	struct lease refused = { 0 };
 
+	/* Each of its leases is told as ended; and a sign of life that finds
+	 * nothing to hold is no login that was refused. */
+	if (l->kind == LOGIN_END ||
+	    (l->kind == LOGIN_ALIVE && a->judgement == JUDGE_NONE))
+		return;
 	if (l->kind != LOGIN_IN && l->kind != LOGIN_ALIVE) {
 		if (a->judgement != JUDGE_LEASE)
 			return;
 		e.kind = "logout";
 		e.log = LOG_LOGOUT;
 	} else if (a->judgement == JUDGE_LEASE) {
-		e.kind = a->fresh ? "grant" : "renew";
+		e.kind = a->fresh                 ? "grant"
+			 : l->kind == LOGIN_ALIVE ? "hold"
+						  : "renew";
 		e.log = a->fresh ? LOG_LEASE_GRANT : LOG_LEASE_RENEW;
 		count(
 		    a->fresh ? &k->env->slot->granted : &k->env->slot->renewed);

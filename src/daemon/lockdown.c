@@ -11,6 +11,7 @@
 #include <grp.h>
 #include <linux/capability.h>
 #include <linux/landlock.h>
+#include <linux/netlink.h>
 #include <pwd.h>
 #include <seccomp.h>
 #include <signal.h>
@@ -18,6 +19,7 @@
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
+#include <sys/socket.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -29,26 +31,46 @@ enum call_group {
 	CALL_SERVE = 2,
 	CALL_STORE = 4,
 	CALL_FILES = 8,
-	CALL_SANITIZER = 16
+	CALL_SANITIZER = 16,
+	CALL_TARGET = 128, /* files of others, with modes, times and locks */
+	CALL_LOOK = 32,    /* needs.read */
+	CALL_CONNECT = 64, /* needs.connect */
+	CALL_FIREWALL = 256
 };
 
-/* What a role is, in one row: its account and its system calls. */
+/* What a role is, in one row: its account, its system calls, and what it keeps
+ * of root's capabilities. */
 static const struct role_row {
 	const char *account;
 	unsigned calls;
+	unsigned capabilities;
 } roles[] = {
 	[ROLE_READER] = { "relaypass-read", CALL_BASIC },
 	[ROLE_RECEIVER] = { "relaypass-read", CALL_BASIC | CALL_SERVE },
 	[ROLE_KEEPER] = { "relaypass",
 	    CALL_BASIC | CALL_SERVE | CALL_STORE | CALL_FILES },
 	[ROLE_ANSWERER] = { "relaypass-ask", CALL_BASIC | CALL_SERVE },
+	[ROLE_WRITER] = { "relaypass-out",
+	    CALL_BASIC | CALL_STORE | CALL_FILES | CALL_TARGET },
+	[ROLE_CONNECTOR] = { "relaypass-out", CALL_BASIC | CALL_SERVE },
+	[ROLE_FIREWALL] = { "relaypass-out", CALL_BASIC | CALL_FIREWALL,
+	    1U << CAP_NET_ADMIN },
 };
 
 int lockdown_user(enum role role, struct lockdown_user *out, struct err *err)
 {
-	const char *name = roles[role].account;
+	if (lockdown_account(roles[role].account, out, err) < 0)
+		return -1;
+	out->keeps = roles[role].capabilities;
+	return 0;
+}
+
+int lockdown_account(
+    const char *name, struct lockdown_user *out, struct err *err)
+{
 	struct passwd *pw;
 
+	memset(out, 0, sizeof(*out));
 	out->uid = geteuid();
 	out->gid = getegid();
 	if (out->uid != 0)
@@ -64,11 +86,30 @@ int lockdown_user(enum role role, struct lockdown_user *out, struct err *err)
 	return 0;
 }
 
+int lockdown_join(
+    struct lockdown_user *user, const char *group, struct err *err)
+{
+	const struct group *gr;
+
+	if (!group || geteuid() != 0)
+		return 0;
+	gr = getgrnam(group);
+	if (!gr)
+		return err_set(
+		    err, EXIT_USER, "there is no group \"%s\"", group);
+	user->also = gr->gr_gid;
+	user->has_also = true;
+	return 0;
+}
+
 int lockdown_become(const struct lockdown_user *user, struct err *err)
 {
 	if (geteuid() != 0)
 		return 0;
-	if (user->uid == 0 || setgroups(0, NULL) < 0 ||
+	/* lockdown_enter() takes away what the role is not to keep. */
+	if (user->keeps && prctl(PR_SET_KEEPCAPS, 1, 0, 0, 0) < 0)
+		return err_errno(err, EXIT_AGAIN, errno, "prctl");
+	if (user->uid == 0 || setgroups(user->has_also, &user->also) < 0 ||
 	    setresgid(user->gid, user->gid, user->gid) < 0 ||
 	    setresuid(user->uid, user->uid, user->uid) < 0)
 		return err_errno(err, EXIT_AGAIN, errno, "cannot give up root");
@@ -78,21 +119,25 @@ int lockdown_become(const struct lockdown_user *user, struct err *err)
 }
 
 /* Whoever is started as an ordinary user may have been given some (systemd's
- * AmbientCapabilities=); a child needs none. */
-static int drop_capabilities(struct err *err)
+ * AmbientCapabilities=); a child has those of its role, or does not start. */
+static int drop_capabilities(enum role role, struct err *err)
 {
 	struct __user_cap_header_struct head = {
 		.version = _LINUX_CAPABILITY_VERSION_3
 	};
-	const struct __user_cap_data_struct none[_LINUX_CAPABILITY_U32S_3] = {
-		{ 0 }
+	const unsigned kept = roles[role].capabilities;
+	const struct __user_cap_data_struct some[_LINUX_CAPABILITY_U32S_3] = {
+		{ .effective = kept, .permitted = kept }
 	};
 
 	(void)prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0);
-	if (syscall(SYS_capset, &head, none) < 0)
-		return err_errno(
-		    err, EXIT_AGAIN, errno, "cannot drop capabilities");
-	return 0;
+	if (syscall(SYS_capset, &head, some) == 0)
+		return 0;
+	return kept ? err_errno(err, EXIT_AGAIN, errno,
+			  "cannot keep CAP_NET_ADMIN; relaypassd must be "
+			  "started with it")
+		    : err_errno(
+			  err, EXIT_AGAIN, errno, "cannot drop capabilities");
 }
 
 static int landlock_add(int ruleset, const char *path, uint64_t access)
@@ -107,14 +152,38 @@ static int landlock_add(int ruleset, const char *path, uint64_t access)
 	    LANDLOCK_RULE_PATH_BENEATH, &rule, 0);
 }
 
-/* Takes the file system away, but for the ledger's directory and /proc. */
-static int enter_landlock(const char *directory, struct err *err)
+/* Leaves a process its directories; the keeper needs /proc, too. */
+static int landlock_rules(int ruleset, enum role role,
+    const struct lockdown_needs *needs, struct err *err)
 {
 	const uint64_t look =
 	    LANDLOCK_ACCESS_FS_READ_FILE | LANDLOCK_ACCESS_FS_READ_DIR;
 	const uint64_t change = look | LANDLOCK_ACCESS_FS_WRITE_FILE |
 				LANDLOCK_ACCESS_FS_REMOVE_FILE |
 				LANDLOCK_ACCESS_FS_MAKE_REG;
+
+	if (role == ROLE_KEEPER && landlock_add(ruleset, "/proc", look) < 0)
+		return err_errno(err, EXIT_AGAIN, errno, "landlock: /proc");
+	for (size_t i = 0; i < COUNT_OF(needs->write) && needs->write[i]; i++) {
+		if (landlock_add(ruleset, needs->write[i], change) < 0)
+			return err_errno(err, EXIT_AGAIN, errno, "landlock: %s",
+			    needs->write[i]);
+	}
+	for (size_t i = 0; i < COUNT_OF(needs->source.read); i++) {
+		const char *path = needs->source.read[i];
+
+		if (path && landlock_add(ruleset, path, look) < 0 &&
+		    errno != ENOENT)
+			return err_errno(
+			    err, EXIT_AGAIN, errno, "landlock: %s", path);
+	}
+	return 0;
+}
+
+/* Takes the rest of the file system away. */
+static int enter_landlock(
+    enum role role, const struct lockdown_needs *needs, struct err *err)
+{
 	struct landlock_ruleset_attr attr = {
 		.handled_access_fs = (LANDLOCK_ACCESS_FS_MAKE_SYM << 1) - 1
 	};
@@ -125,9 +194,8 @@ static int enter_landlock(const char *directory, struct err *err)
 		log_debug(LOG_PRIVILEGE, "landlock=no");
 		return 0;
 	}
-	if (directory && (landlock_add(ruleset, directory, change) < 0 ||
-			     landlock_add(ruleset, "/proc", look) < 0))
-		return err_errno(err, EXIT_AGAIN, errno, "landlock rules");
+	if (landlock_rules(ruleset, role, needs, err) < 0)
+		return -1;
 	if (syscall(SYS_landlock_restrict_self, ruleset, 0) < 0)
 		return err_errno(err, EXIT_AGAIN, errno, "landlock");
 	return 0;
@@ -177,6 +245,40 @@ static int allow_some(scmp_filter_ctx ctx)
 	return bad;
 }
 
+/* Reads what is there, and nothing else. */
+static int allow_look(scmp_filter_ctx ctx)
+{
+	const struct scmp_arg_cmp reads = SCMP_A2(
+	    SCMP_CMP_MASKED_EQ, O_ACCMODE | O_CREAT | O_TRUNC, O_RDONLY);
+
+	return seccomp_rule_add_array(
+	    ctx, SCMP_ACT_ALLOW, SCMP_SYS(openat), 1, &reads);
+}
+
+/* Sockets of the network, no other kind. */
+static int allow_connect(scmp_filter_ctx ctx)
+{
+	const scmp_datum_t families[] = { AF_INET, AF_INET6 };
+	int bad = 0;
+
+	for (size_t i = 0; !bad && i < COUNT_OF(families); i++)
+		bad = seccomp_rule_add(ctx, SCMP_ACT_ALLOW, SCMP_SYS(socket), 1,
+		    SCMP_A0(SCMP_CMP_EQ, families[i], 0));
+	return bad;
+}
+
+/* libnftables opens its socket anew when others change the rules while it reads
+ * them. No other netlink family. */
+static int allow_firewall(scmp_filter_ctx ctx)
+{
+	const struct scmp_arg_cmp netfilter[] = { SCMP_A0(SCMP_CMP_EQ,
+						      AF_NETLINK, 0),
+		SCMP_A2(SCMP_CMP_EQ, NETLINK_NETFILTER, 0) };
+
+	return seccomp_rule_add_array(ctx, SCMP_ACT_ALLOW, SCMP_SYS(socket),
+	    COUNT_OF(netfilter), netfilter);
+}
+
 static int add_calls(scmp_filter_ctx ctx, unsigned groups)
 {
 	for (size_t i = 0; i < COUNT_OF(calls); i++) {
@@ -192,15 +294,25 @@ static int add_calls(scmp_filter_ctx ctx, unsigned groups)
 		return -1;
 	if (allow_some(ctx))
 		return -1;
+	/* The sanitizers' wider set has them whole. */
+	if ((groups & (CALL_LOOK | CALL_SANITIZER)) == CALL_LOOK &&
+	    allow_look(ctx))
+		return -1;
+	if ((groups & CALL_CONNECT) && allow_connect(ctx))
+		return -1;
+	if ((groups & CALL_FIREWALL) && allow_firewall(ctx))
+		return -1;
 	/* Newer libuv asks for it and does without. */
 	(void)seccomp_rule_add(
 	    ctx, SCMP_ACT_ERRNO(ENOSYS), SCMP_SYS(io_uring_setup), 0);
 	return 0;
 }
 
-static int enter_seccomp(enum role role, struct err *err)
+static int enter_seccomp(
+    enum role role, const struct source_needs *needs, struct err *err)
 {
-	unsigned groups = roles[role].calls;
+	unsigned groups = roles[role].calls | (needs->read[0] ? CALL_LOOK : 0) |
+			  (needs->connect ? CALL_CONNECT : 0);
 	scmp_filter_ctx ctx = seccomp_init(SCMP_ACT_KILL_PROCESS);
 	int bad;
 
@@ -221,10 +333,14 @@ static int enter_seccomp(enum role role, struct err *err)
 	return 0;
 }
 
-int lockdown_enter(enum role role, const char *directory, struct err *err)
+int lockdown_enter(
+    enum role role, const struct lockdown_needs *needs, struct err *err)
 {
+	static const struct lockdown_needs nothing;
 	const struct rlimit none = { 0, 0 };
 
+	if (!needs)
+		needs = &nothing;
 	must(roles[role].account != NULL);
 	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0 ||
 	    prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) < 0)
@@ -232,9 +348,9 @@ int lockdown_enter(enum role role, const char *directory, struct err *err)
 	/* A supervisor that is killed takes its children along. */
 	(void)prctl(PR_SET_PDEATHSIG, SIGTERM, 0, 0, 0);
 	(void)setrlimit(RLIMIT_CORE, &none);
-	if (drop_capabilities(err) < 0)
+	if (drop_capabilities(role, err) < 0)
 		return -1;
-	if (enter_landlock(directory, err) < 0)
+	if (enter_landlock(role, needs, err) < 0)
 		return -1;
-	return enter_seccomp(role, err);
+	return enter_seccomp(role, &needs->source, err);
 }

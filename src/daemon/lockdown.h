@@ -14,17 +14,35 @@
 struct lockdown_user {
 	uid_t uid;
 	gid_t gid;
+	gid_t also; /* a second group */
+	bool has_also;
+	unsigned keeps; /* capabilities, a bit each; of the first 32 */
+};
+
+/* What one process needs beyond its role. */
+struct lockdown_needs {
+	/* Directories it may still write below; ends early with NULL. */
+	const char *write[4];
+	struct source_needs source;
 };
 
 /* The account of a role. 0, or -1: it does not exist; *err has the command that
  * makes it. Not root: the own ids. */
 int lockdown_user(enum role role, struct lockdown_user *out, struct err *err);
-/* Becomes that user for good. Not root: nothing to do. -1 is fatal. */
+/* The same for an account by its name, which must not be root's. */
+int lockdown_account(
+    const char *name, struct lockdown_user *out, struct err *err);
+/* Makes it a member of a group, too. -1: there is no such group. */
+int lockdown_join(
+    struct lockdown_user *user, const char *group, struct err *err);
+/* Becomes that user for good, with the capabilities that its role keeps. Not
+ * root: nothing to do. -1 is fatal. */
 int lockdown_become(const struct lockdown_user *user, struct err *err);
 /*
- * No new privileges, not dumpable, landlock where the kernel has it, seccomp:
- * calls that are not listed for the role end the process. directory: the one
- * the role may still write below (keeper: the ledger's), or NULL. -1 is fatal.
+ * No new privileges, no capabilities but those of the role, not dumpable,
+ * landlock where the kernel has it, seccomp: calls that are not listed for the
+ * role end the process. needs: NULL for none. -1 is fatal.
  */
-int lockdown_enter(enum role role, const char *directory, struct err *err);
+int lockdown_enter(
+    enum role role, const struct lockdown_needs *needs, struct err *err);
 #endif

@@ -13,13 +13,13 @@
 #include <errno.h>
 #include <fnmatch.h>
 #include <glob.h>
-#include <pwd.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/inotify.h>
 #include <unistd.h>
 
+#include "base/endpoint.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "opener_beside.h"
@@ -81,28 +81,12 @@ struct opener {
 /* --- making ----------------------------------------------------------------
  */
 
-static bool find_uid(const char *owner, uid_t *uid)
-{
-	const struct passwd *pw = getpwnam(owner);
-	char *end;
-
-	if (pw) {
-		*uid = pw->pw_uid;
-		return true;
-	}
-	errno = 0;
-	unsigned long number = strtoul(owner, &end, 10);
-	*uid = (uid_t)number;
-	return owner[0] >= '0' && owner[0] <= '9' && *end == '\0' &&
-	       errno == 0 && number < (uid_t)-1;
-}
-
 static void add_owners(struct opener *o, const struct opener_options *options)
 {
 	size_t n = 0;
 
 	for (size_t i = 0; i < options->owner_count && n < OWNERS_MAX - 1; i++)
-		if (find_uid(options->owners[i], &o->uids[n]))
+		if (endpoint_parse_user(options->owners[i], &o->uids[n]))
 			n++;
 	/* Whoever starts it as an ordinary user reads what is his own. */
 	o->uids[n++] = geteuid();

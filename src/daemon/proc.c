@@ -66,10 +66,13 @@ uint64_t proc_parse_start(const char *text, size_t len)
 bool proc_is_mail(const char *text, size_t len)
 {
 	const char *name = memchr(text, '(', len);
+	const char *end = memrchr(text, ')', len);
 
-	return name && (size_t)(text + len - name) > 5 &&
-	       (memcmp(name + 1, "imap", 4) == 0 ||
-		   memcmp(name + 1, "pop3", 4) == 0);
+	if (!name || end < name)
+		return false;
+	len = (size_t)(end - name);
+	return memmem(name, len, "imap", strlen("imap")) ||
+	       memmem(name, len, "pop3", strlen("pop3"));
 }
 
 uint64_t proc_start(void *proc, uint32_t pid, int64_t *began)

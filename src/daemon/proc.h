@@ -17,8 +17,9 @@ void proc_close(struct proc **p);
 /* A proc_start_fn: field 22 of /proc/PID/stat (proc(5)), 0 when there is no
  * such process; *began gets its wall clock time in ms. */
 uint64_t proc_start(void *proc, uint32_t pid, int64_t *began);
-/* The name of the process begins with imap or pop3: the pid of a log line is
- * not that of just any process here, were the line another host's. */
+/* The name of the process holds imap or pop3, as those of qmail-pop3d and
+ * courierpop3d do: the pid of a log line is not that of just any process here,
+ * were the line another host's. */
 bool proc_is_mail(const char *text, size_t len);
 /* Field 22 of the text of a stat file, 0 when it is not one, or that of a dead
  * process. The name in the second field may hold anything, blanks and

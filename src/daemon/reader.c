@@ -13,10 +13,8 @@
 
 #include "base/log.h"
 #include "base/mem.h"
-#include "child.h"
-#include "lockdown.h"
+#include "child_source.h"
 #include "login/rules.h"
-#include "pattern/file.h"
 
 enum { WAIT_MS = 500, CURSORS_MAX = 4096 };
 
@@ -110,17 +108,9 @@ static int opener(void *ctx, enum source_open what, const char *path,
 static void on_second(void *ctx)
 {
 	const struct reader *r = ctx;
-	struct board_slot *slot = r->env->slot;
-	struct matcher_counts n;
 
-	if (!r->source || !r->kind->counts)
-		return;
-	r->kind->counts(r->source, &n);
-	atomic_store_explicit(&slot->lines, n.lines, memory_order_relaxed);
-	atomic_store_explicit(&slot->logins, n.logins, memory_order_relaxed);
-	atomic_store_explicit(&slot->logouts, n.logouts, memory_order_relaxed);
-	atomic_store_explicit(&slot->odd, n.odd, memory_order_relaxed);
-	atomic_store_explicit(&slot->refused, n.refused, memory_order_relaxed);
+	if (r->source)
+		child_count(r->env, r->source);
 }
 
 /* The keeper first tells how far this source had come. */
@@ -173,52 +163,6 @@ static int open_source(struct reader *r, struct patterns *patterns,
 	return r->source ? 0 : -1;
 }
 
-static void tell_unknown_user(
-    void *ctx, const struct pattern_file *f, int line, const char *name)
-{
-	char path[1000], user[200];
-
-	(void)ctx;
-	log_warn(LOG_PATTERN, "file=%s line=%d unknown-user=%s",
-	    log_quote(f->path, strlen(f->path), path, sizeof(path)), line,
-	    log_quote(name, strlen(name), user, sizeof(user)));
-}
-
-static struct patterns *open_patterns(
-    const struct child_env *env, struct err *err)
-{
-	const struct conf_section *main = conf_at(env->conf, "relaypass", 0);
-	struct patterns_options o = {
-		.dir = conf_string(main, "pattern-directory"),
-		.servers = conf_string(env->source, "servers"),
-	};
-	struct patterns *p;
-
-	if (!o.servers[0])
-		o.servers = conf_string(main, "servers");
-	if (!o.dir[0])
-		o.dir = NULL;
-	p = patterns_open(&o, err);
-	if (!p)
-		return NULL;
-	log_info(LOG_PATTERN, "servers=%zu jit=%s", patterns_count(p),
-	    patterns_have_jit(p) ? "yes" : "no");
-	for (size_t i = 0; i < patterns_count(p); i++)
-		(void)pattern_file_unknown_users(
-		    patterns_file(p, i), tell_unknown_user, NULL);
-	return p;
-}
-
-static int become_reader(struct err *err)
-{
-	struct lockdown_user user;
-
-	if (lockdown_user(ROLE_READER, &user, err) < 0 ||
-	    lockdown_become(&user, err) < 0)
-		return -1;
-	return lockdown_enter(ROLE_READER, NULL, err);
-}
-
 int reader_main(const struct child_env *env)
 {
 	struct reader r = { .env = env };
@@ -226,15 +170,15 @@ int reader_main(const struct child_env *env)
 	struct patterns *patterns;
 	struct rules *rules;
 
-	r.kind = source_kind_find(conf_kind(env->source));
+	r.kind = child_kind(env);
 	rules = rules_new(conf_at(env->conf, "lease", 0), NULL, 0);
-	patterns = open_patterns(env, &err);
+	patterns = child_patterns(env, &err);
 	if (!patterns)
 		return child_fail(LOG_PATTERN, &err);
 	child_stand_back();
 	child_loop_init(&r.loop, env->slot, stop_reader, &r);
 	r.loop.second = on_second;
-	if (become_reader(&err) < 0)
+	if (child_enter_source(env, &err) < 0)
 		return child_fail(LOG_PRIVILEGE, &err);
 	if (receive_cursors(&r) < 0)
 		return EXIT_AGAIN;

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "export/export.h"
 #include "listener/listener.h"
 #include "source/source.h"
 
@@ -75,6 +76,9 @@ const struct conf_schema *schema(void)
 	for (size_t i = 0; listener_kinds[i] != NULL; i++)
 		add_kind(&listeners, listener_kinds[i]->name,
 		    listener_kinds[i]->help, listener_kinds[i]->options);
+	for (size_t i = 0; export_kinds[i] != NULL; i++)
+		add_kind(&exports, export_kinds[i]->name, export_kinds[i]->help,
+		    export_kinds[i]->options);
 	rows[0] = (struct conf_schema){ "relaypass",
 		"The programs themselves: directories, processes, logging.",
 		relaypass, NULL };

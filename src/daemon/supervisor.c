@@ -181,12 +181,14 @@ static int prepare(struct supervisor *s, struct err *err)
 	f->stderr_log = s->o->stderr_log;
 	f->self = getpid();
 	f->ready_fd = s->o->ready_fd;
-	f->board = board_map(sizeof(*f->board), NULL);
+	f->board = board_map(sizeof(*f->board), &f->board_fd);
 	f->mode = board_map(sizeof(*f->mode), &f->mode_fd);
 	f->pid_file = f->control_socket = f->signals = -1;
 	for (size_t i = 0; i < BOARD_LISTENERS; i++)
 		f->listen_fds[i] = -1;
 	if (lockdown_user(ROLE_READER, &user, err) < 0 ||
+	    (conf_count(s->conf, "export") > 0 &&
+		lockdown_user(ROLE_WRITER, &user, err) < 0) ||
 	    lockdown_user(ROLE_ANSWERER, &user, err) < 0 ||
 	    make_directory(run, RUN_MODE, ROLE_KEEPER, err) < 0 ||
 	    make_directory(conf_string(main, "directory"), LEDGER_MODE,
@@ -197,7 +199,8 @@ static int prepare(struct supervisor *s, struct err *err)
 		return -1;
 	f->family_lock = lock_family(f->pid_file, run, err);
 	if (f->family_lock < 0 || family_plan(f, s->conf, err) < 0 ||
-	    open_control(s, err) < 0 || open_listeners(s, err) < 0)
+	    open_control(s, err) < 0 || open_listeners(s, err) < 0 ||
+	    family_open_sources(s->conf, NULL, NULL, f->source_fds, err) < 0)
 		return -1;
 	return open_signals(s, err);
 }
@@ -268,7 +271,7 @@ static void loop(struct supervisor *s)
 {
 	struct family *f = &s->family;
 
-	while (!s->stop) {
+	while (!s->stop && !f->ended) {
 		if (f->failed && !s->told) {
 			/* A child has said what is wrong; it will not pass. */
 			s->code = f->failed;
@@ -299,6 +302,7 @@ static void remove_sockets(struct supervisor *s)
 		if (i < BOARD_LISTENERS && s->family.listen_fds[i] >= 0)
 			supervisor_unlink(conf_at(s->conf, "listener", i));
 	}
+	family_close_sources(s->conf, s->family.source_fds, NULL, 0);
 	/* No number of ours stays behind for another process to have. */
 	if (s->family.pid_file >= 0 && ftruncate(s->family.pid_file, 0) < 0)
 		log_error(LOG_STOP, "pid file: %s", strerror(errno));
@@ -321,7 +325,9 @@ int supervisor_run(const struct supervisor_options *o, struct conf *conf)
 		loop(s);
 		/* The reverse of the start. */
 		family_stop(&s->family, ROLE_READER);
+		family_stop(&s->family, ROLE_RECEIVER);
 		family_stop(&s->family, ROLE_ANSWERER);
+		family_stop_exports(&s->family);
 		family_stop(&s->family, ROLE_KEEPER);
 	}
 	remove_sockets(s);

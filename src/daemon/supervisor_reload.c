@@ -172,15 +172,18 @@ static bool answerers_stay(const struct conf *a, const struct conf *b)
 }
 
 /* Nothing can fail any more. */
-static void change_over(struct supervisor *s, struct conf *next, bool stay)
+static void change_over(struct supervisor *s, struct conf *next,
+    const struct family_fds *sources, bool stay)
 {
 	struct family *f = &s->family;
 	struct member answerers[BOARD_SLOTS];
 	struct err err;
 
 	family_stop(f, ROLE_READER);
+	family_stop(f, ROLE_RECEIVER);
 	if (!stay)
 		family_stop(f, ROLE_ANSWERER);
+	family_stop_exports(f);
 	family_stop(f, ROLE_KEEPER);
 	memcpy(answerers, f->members, sizeof(answerers));
 	must(family_plan(f, next, &err) == 0);
@@ -189,6 +192,8 @@ static void change_over(struct supervisor *s, struct conf *next, bool stay)
 		if (f->members[i].role == ROLE_ANSWERER)
 			f->members[i] = answerers[i];
 	}
+	family_close_sources(s->conf, f->source_fds, sources, BOARD_SLOTS);
+	memcpy(f->source_fds, sources, sizeof(f->source_fds));
 	for (size_t i = 0; !stay && i < f->count; i++)
 		memset(f->members[i].slot->listeners, 0,
 		    sizeof(f->members[i].slot->listeners));
@@ -206,20 +211,28 @@ void supervisor_reload(struct supervisor *s)
 {
 	struct err err = { 0 };
 	struct sockets sockets;
+	struct family_fds sources[BOARD_SLOTS];
 	size_t len = 0;
 	AUTO_FREE char *text = read_config(s->o->config, &len, &err);
 	struct conf *next = text ? next_conf(s, text, len, &err) : NULL;
 	bool stay;
 
-	if (!next || family_fits(next, &err) < 0 ||
-	    next_sockets(s, next, &sockets, &err) < 0) {
-		log_error(LOG_RELOAD, "kept=old error=\"%s\"", err.text);
+	if (next && family_open_sources(next, s->conf, s->family.source_fds,
+			sources, &err) < 0) {
 		conf_free(&next);
+	} else if (next && (family_fits(next, &err) < 0 ||
+			       next_sockets(s, next, &sockets, &err) < 0)) {
+		family_close_sources(
+		    next, sources, s->family.source_fds, BOARD_SLOTS);
+		conf_free(&next);
+	}
+	if (!next) {
+		log_error(LOG_RELOAD, "kept=old error=\"%s\"", err.text);
 		return;
 	}
 	stay = answerers_stay(s->conf, next);
 	take_sockets(s, &sockets);
-	change_over(s, next, stay);
+	change_over(s, next, sources, stay);
 	if (stay)
 		family_tell(&s->family, text, len);
 	log_info(LOG_RELOAD, "config=%s answerers=%s", s->o->config,

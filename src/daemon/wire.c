@@ -39,6 +39,11 @@ size_t wire_size(const struct wire_header *h)
 		[WIRE_CURSOR] = sizeof(struct wire_cursor),
 		[WIRE_CURSORS_END] = sizeof(struct wire_header),
 		[WIRE_LOGINS] = offsetof(struct wire_logins, logins),
+		[WIRE_STORED] = sizeof(struct wire_stored),
+		[WIRE_ASK] = sizeof(struct wire_ask),
+		[WIRE_TOLD] = sizeof(struct wire_told),
+		[WIRE_CHANGED] = sizeof(struct wire_header),
+		[WIRE_ENDED] = sizeof(struct wire_header),
 	};
 
 	if (h->type >= WIRE_TYPE_COUNT)

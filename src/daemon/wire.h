@@ -13,17 +13,27 @@
 
 enum wire_type {
 	WIRE_NONE = 0,
-	WIRE_READY,   /* child: locked down and serving */
-	WIRE_OPEN,    /* reader: open my source's files (value: source_open) */
-	WIRE_FILE,    /* supervisor: one of them, with its descriptor */
-	WIRE_DONE,    /* supervisor: that was all (count) */
-	WIRE_CHANNEL, /* supervisor to keeper: a reader's channel */
-	WIRE_CONFIG,  /* supervisor to answerer: new text, in a memory file */
-	WIRE_STALE,   /* keeper: this process (value) holds an old snapshot */
-	WIRE_BLIND,   /* answerer: I cannot read the ledger, start me again */
-	WIRE_CURSOR,  /* keeper to reader: one committed cursor */
+	WIRE_READY, /* child: locked down and serving */
+	WIRE_OPEN,  /* reader: open my source's files (value: source_open) */
+	WIRE_FILE,  /* supervisor: one of them, with its descriptor */
+	WIRE_DONE,  /* supervisor: that was all (count) */
+	/* supervisor to keeper: the channel of a source, by its name; receiver
+	 * to supervisor: mine is broken, give me another; and that one */
+	WIRE_CHANNEL,
+	WIRE_CONFIG, /* supervisor to answerer: new text, in a memory file */
+	WIRE_STALE,  /* keeper: this process (value) holds an old snapshot */
+	WIRE_BLIND,  /* answerer: I cannot read the ledger, start me again */
+	WIRE_CURSOR, /* keeper to reader or exporter: one committed cursor;
+		      * exporter to keeper: commit this one */
 	WIRE_CURSORS_END,
-	WIRE_LOGINS, /* reader to keeper: cursor and count logins */
+	WIRE_LOGINS,  /* reader to keeper: cursor and count logins; receiver to
+		       * keeper: without cursor, value is their number */
+	WIRE_STORED,  /* keeper to receiver: those of this number (value) are
+		       * committed, with what each gave */
+	WIRE_ASK,     /* receiver to keeper: is there a lease? */
+	WIRE_TOLD,    /* keeper to receiver: to the question of this number */
+	WIRE_CHANGED, /* keeper to exporter: the journal has grown */
+	WIRE_ENDED,   /* receiver: nothing more will come, stop in order */
 	WIRE_TYPE_COUNT
 };
 
@@ -43,6 +53,21 @@ struct wire_cursor {
 	struct source_cursor cursor;
 };
 
+struct wire_stored { /* h.count of them */
+	struct wire_header h;
+	uint8_t judgements[SOURCE_BATCH];
+};
+
+struct wire_ask {
+	struct wire_header h;
+	struct addr addr;
+};
+
+struct wire_told {
+	struct wire_header h;
+	struct source_told told;
+};
+
 /* Sent with its first h.count logins only. cursor.key_len 0: no cursor. */
 struct wire_logins {
 	struct wire_header h;
@@ -55,7 +80,14 @@ union wire_message {
 	struct wire_path path;
 	struct wire_cursor cursor;
 	struct wire_logins logins;
+	struct wire_stored stored;
+	struct wire_ask ask;
+	struct wire_told told;
 };
+
+/* What the name of an export's channel begins with; no source has such a one.
+ */
+#define EXPORT_CHANNEL "export/"
 
 /* A connected pair, close-on-exec. 0, or -1 with errno. */
 int wire_pair(int fds[2]);

@@ -122,7 +122,7 @@ const char *conn_peer(const struct conn *c, char *out, size_t size)
 {
 	char addr[ADDR_TEXT_SIZE];
 
-	if (c->port->listener->at.local) {
+	if (endpoint_is_local(&c->port->listener->at)) {
 		(void)snprintf(
 		    out, size, "uid:%ld/pid:%ld", (long)c->uid, (long)c->pid);
 		return out;

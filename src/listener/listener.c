@@ -6,15 +6,11 @@
  */
 #include "listener.h"
 
-#include <errno.h>
-#include <pwd.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/mem.h"
 #include "base/netset.h"
-
-enum { MODE_ALL = 0777 };
 
 #define LISTENER(id) extern const struct listener_kind listener_##id;
 #include "listeners.def"
@@ -73,37 +69,6 @@ const struct listener_kind *listener_kind_find(const char *name)
 	return NULL;
 }
 
-static bool parse_mode(const char *text, mode_t *out)
-{
-	char *end;
-	unsigned long mode;
-
-	if (*text < '0' || *text > '7')
-		return false;
-	mode = strtoul(text, &end, 8);
-	*out = (mode_t)mode;
-	return !*end && mode <= MODE_ALL;
-}
-
-/* A name or a number; -1 is no uid. */
-static bool parse_uid(const char *text, uid_t *out)
-{
-	const struct passwd *pw;
-	unsigned long long uid;
-	char *end;
-
-	if (*text >= '0' && *text <= '9') {
-		errno = 0;
-		uid = strtoull(text, &end, 10);
-		*out = (uid_t)uid;
-		return !errno && !*end && uid < UINT32_MAX;
-	}
-	pw = getpwnam(text);
-	if (pw)
-		*out = pw->pw_uid;
-	return pw != NULL;
-}
-
 static int wrong(const struct listener *l, const struct conf_section *conf,
     struct err *err, const char *option, const char *value, const char *want)
 {
@@ -119,7 +84,7 @@ static int read_uids(struct listener *l, const struct conf_section *conf,
 	*uids = xcalloc(n ? n : 1, sizeof(**uids));
 	for (size_t i = 0; i < n; i++) {
 		const char *text = conf_list_at(conf, option, i);
-		if (!parse_uid(text, &(*uids)[i]))
+		if (!endpoint_parse_user(text, &(*uids)[i]))
 			return wrong(l, conf, err, option, text,
 			    "there is no such user; give a name of this host "
 			    "or a number");
@@ -162,18 +127,20 @@ static int read_place(
 
 	if (!*listen)
 		listen = l->kind->listen;
-	if (!listener_parse_listen(listen, &l->at))
+	/* UDP carries no answer. */
+	if (!endpoint_parse(listen, &l->at) || l->at.type == ENDPOINT_UDP)
 		return wrong(l, conf, err, "listen", listen,
 		    "expected \"unix:/path\" (107 bytes at most), "
 		    "\"inet:127.0.0.1:PORT\" or \"inet:[::1]:PORT\"");
-	if (l->at.datagram && !l->kind->datagrams)
+	if (l->at.type == ENDPOINT_UNIXGRAM && !l->kind->datagrams)
 		return wrong(l, conf, err, "listen", listen,
 		    "this kind needs a connection: write \"unix:/path\"");
-	if (!parse_mode(mode, &l->mode))
+	if (!endpoint_parse_mode(mode, &l->mode))
 		return wrong(l, conf, err, "mode", mode,
 		    "expected an octal mode such as 0660");
 	l->group = *group ? group : l->kind->group;
-	if (!l->at.local && !l->allow && !listener_is_loopback(&l->at.addr))
+	if (!endpoint_is_local(&l->at) && !l->allow &&
+	    !listener_is_loopback(&l->at.addr))
 		return wrong(l, conf, err, "listen", listen,
 		    "reaches beyond this host; name the clients that may ask "
 		    "in \"allow\"");

@@ -7,6 +7,7 @@
 #define LISTENER_LISTENER_H
 #include <sys/types.h>
 
+#include "base/endpoint.h"
 #include "conf/conf.h"
 #include "decide/decide.h"
 
@@ -55,27 +56,12 @@ extern const struct option listener_options[];
 
 /* --- one section of the configuration, compiled --------------------------- */
 
-/* Where a listener listens. */
-struct listener_endpoint {
-	bool local;     /* a unix socket */
-	bool datagram;  /* local: a question and its answer are one each */
-	char path[108]; /* local */
-	struct addr addr;
-	uint16_t port;
-};
-/* Reads "unix:/path", "unixgram:/path", "inet:192.0.2.1:10040" or
- * "inet:[::1]:10040". Pure. */
-bool listener_parse_listen(const char *text, struct listener_endpoint *out);
-/* Back to the text it came from; returns out. */
-const char *listener_print_listen(
-    const struct listener_endpoint *e, char *out, size_t size);
-
 bool listener_is_loopback(const struct addr *a);
 
 struct listener {
 	const char *name; /* of the section, borrowed from conf */
 	const struct listener_kind *kind;
-	struct listener_endpoint at;
+	struct endpoint at; /* never ENDPOINT_UDP */
 	mode_t mode;
 	const char *group;
 	uid_t *uids, *show_uids; /* allow-uid, show-user */

@@ -8,13 +8,13 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <netinet/in.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "base/endpoint.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/netset.h"
@@ -157,20 +157,12 @@ static bool take_peer_unix(struct conn *c)
 static bool take_peer_inet(struct conn *c, const struct sockaddr_storage *from)
 {
 	const struct listener *l = c->port->listener;
-	const struct sockaddr_in *in4 = (const struct sockaddr_in *)from;
-	const struct sockaddr_in6 *in6 = (const struct sockaddr_in6 *)from;
+	uint16_t port;
 
-	memset(&c->addr, 0, sizeof(c->addr));
 	c->uid = (uid_t)-1;
 	c->view = &c->port->views[0];
-	if (from->ss_family == AF_INET) {
-		memset(c->addr.bytes + 10, 0xff, 2);
-		memcpy(c->addr.bytes + 12, &in4->sin_addr, 4);
-	} else if (from->ss_family == AF_INET6) {
-		memcpy(c->addr.bytes, &in6->sin6_addr, 16);
-	} else {
+	if (!endpoint_peer(from, &c->addr, &port))
 		return false;
-	}
 	return l->allow ? netset_find(l->allow, &c->addr) >= 0
 			: listener_is_loopback(&c->addr);
 }
@@ -202,8 +194,8 @@ static void admit(struct port *p, int fd, const struct sockaddr_storage *from)
 
 	c->port = p;
 	c->fd = fd;
-	welcome =
-	    p->listener->at.local ? take_peer_unix(c) : take_peer_inet(c, from);
+	welcome = endpoint_is_local(&p->listener->at) ? take_peer_unix(c)
+						      : take_peer_inet(c, from);
 	if (welcome &&
 	    (p->open < p->listener->max_connections || make_room(p))) {
 		conn_start(c);
@@ -281,7 +273,7 @@ static void on_new_client(uv_poll_t *poll, int status, int events)
 		    p->listener->name, uv_strerror(status));
 		return;
 	}
-	if (p->listener->at.datagram)
+	if (p->listener->at.type == ENDPOINT_UNIXGRAM)
 		dgram_serve(p);
 	else
 		/* The next may have come after the last one's answer: it is
@@ -317,7 +309,7 @@ static void open_port(
 	accept_on(p, true);
 	log_debug(LOG_LISTENER_OPEN, "listener=%s kind=%s at=%s",
 	    p->listener->name, given->kind->name,
-	    listener_print_listen(&p->listener->at, place, sizeof(place)));
+	    endpoint_print(&p->listener->at, place, sizeof(place)));
 }
 
 struct server *server_new(uv_loop_t *loop,

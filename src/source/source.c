@@ -24,3 +24,10 @@ const struct source_kind *source_kind_find(const char *name)
 			return source_kinds[i];
 	return NULL;
 }
+
+int source_check(const struct conf_section *conf, struct err *err)
+{
+	const struct source_kind *kind = source_kind_find(conf_kind(conf));
+
+	return kind->sockets && kind->sockets(conf, NULL, 0, err) < 0 ? -1 : 0;
+}

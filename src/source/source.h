@@ -9,24 +9,15 @@
 #include <sys/stat.h>
 
 #include "base/clock.h"
+#include "base/role.h"
 #include "conf/conf.h"
 #include "login/login.h"
 #include "pattern/pattern.h"
 
 typedef struct uv_loop_s uv_loop_t;
 
-/* The process it lives in; DESIGN section 3. */
-enum role {
-	ROLE_READER,
-	ROLE_RECEIVER,
-	ROLE_KEEPER,
-	ROLE_ANSWERER,
-	ROLE_WRITER,
-	ROLE_CONNECTOR,
-	ROLE_FIREWALL
-};
-
 enum { SOURCE_KEY_MAX = 400, SOURCE_CURSOR_MAX = 256, SOURCE_BATCH = 64 };
+enum { SOURCE_FDS_MAX = 16, SOURCE_ANSWER_MS = 200 };
 
 /* How far a source has come in one of its files; opaque to all others. */
 struct source_cursor {
@@ -63,8 +54,48 @@ typedef void source_file_fn(void *ctx, struct source_file *file);
 typedef int source_opener_fn(void *ctx, enum source_open what, const char *path,
     source_file_fn *fn, void *fn_ctx);
 
+struct source; /* each kind's own */
+
+/* What became of one submitted login. */
+enum source_outcome {
+	SOURCE_NOT_STORED = 0, /* not now: the keeper is away, busy or stuck */
+	SOURCE_STORED          /* committed; the judgement says what it gave */
+};
+
+/* What the keeper knows of one address. */
+struct source_told {
+	bool known; /* false: it cannot tell */
+	bool leased;
+	int64_t ttl; /* ms left */
+	uint8_t user_len;
+	char user[LOGIN_USER_MAX + 1];
+};
+
+/*
+ * For live kinds. Neither ever blocks, and each calls back exactly once, from
+ * the loop, within SOURCE_ANSWER_MS, when a token other than 0 was given: the
+ * kind's stored() or told(). False: the queue is full, nothing was taken, and
+ * nobody will be called. Logins without token wait for the keeper as long as
+ * there is room.
+ */
+typedef bool source_submit_fn(
+    void *ctx, uint64_t token, const struct login *login);
+typedef bool source_ask_fn(void *ctx, uint64_t token, const struct addr *addr);
+
 struct source_env {
 	const char *name; /* title of the section */
+	/* Live kinds: what kind->sockets() opened, in its order; borrowed. */
+	const int *fds;
+	size_t fd_count;
+	source_submit_fn *submit;
+	source_ask_fn *ask;
+	/* How many logins submit() would take now. Who can let its writers wait
+	 * for a moment should, before it drops. */
+	size_t (*room)(void *ctx);
+	/* Nothing more will ever come (stdin at its end): relaypassd stops in
+	 * good order. */
+	void (*ended)(void *ctx);
+	void *live_ctx;
 	struct patterns *patterns;
 	int64_t ttl, max_skew; /* ms: how far back a start reads */
 	int inotify_fd;        /* watches are placed by the opener; -1: poll */
@@ -74,13 +105,48 @@ struct source_env {
 	void *opener_ctx;
 };
 
-struct source; /* each kind's own */
+/* What a child of this source may still do after its lock-down, beyond what
+ * its role may. */
+struct source_needs {
+	const char *group; /* to be a member of; NULL: none */
+	/* Directories whose files it may read (opened by path); ends early with
+	 * NULL. One that is missing is left out. */
+	const char *read[4];
+	bool connect; /* to other hosts */
+};
 
 struct source_kind {
 	const char *name, *help;
 	enum role role;
 	const struct option *options;
-	/* Runs after the lock-down. cursors: what is committed, n of them. */
+	/*
+	 * False: reads what lies somewhere, resumes by cursor, may wait for the
+	 * keeper (sink). True: hears what is said once; never waits, goes on
+	 * while the keeper is away (submit, ask), and has no cursor.
+	 */
+	bool live;
+	bool tells_life; /* may send LOGIN_ALIVE */
+	bool ends;       /* may say that nothing more comes, see `ended` */
+	bool files;      /* asks the opener; rows "path" and "owner" */
+	bool lines;      /* matches log lines: env->patterns is set; the option
+			  * rows hold "servers" */
+	/*
+	 * Live kinds, or NULL. In the supervisor, before any child: checks what
+	 * conf cannot check, and opens what the source receives by, as root.
+	 * The descriptors outlive the children. Returns how many, or -1. fds
+	 * NULL: only checks, opens nothing.
+	 */
+	int (*sockets)(const struct conf_section *conf, int *fds, size_t max,
+	    struct err *err);
+	/* NULL: nothing. Pure. */
+	void (*needs)(
+	    const struct conf_section *conf, struct source_needs *out);
+	/* NULL, or: runs in the child before the lock-down, for kinds that open
+	 * after it: looks names up. */
+	void (*prepare)(const struct conf_section *conf);
+	/* Live kinds: runs before the lock-down (looks names up, reads files),
+	 * with no cursors; reads no foreign byte yet. Others: after it.
+	 * cursors: what is committed, n of them. */
 	struct source *(*open)(const struct source_env *env,
 	    const struct conf_section *conf,
 	    const struct source_cursor *cursors, size_t n, struct err *err);
@@ -91,8 +157,16 @@ struct source_kind {
 	void (*close)(struct source **s);
 	/* NULL, or what its matcher has counted since open. */
 	void (*counts)(const struct source *s, struct matcher_counts *out);
+	/* Live kinds; see source_submit_fn. judgement: an enum judgement. */
+	void (*stored)(struct source *s, uint64_t token,
+	    enum source_outcome outcome, uint8_t judgement);
+	void (*told)(
+	    struct source *s, uint64_t token, const struct source_told *told);
 };
 
 extern const struct source_kind *const source_kinds[]; /* ends with NULL */
 const struct source_kind *source_kind_find(const char *name);
+/* What the start of this source would refuse, as far as that can be seen
+ * without opening what it receives by. 0, or -1 and *err. */
+int source_check(const struct conf_section *conf, struct err *err);
 #endif

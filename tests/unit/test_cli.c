@@ -294,7 +294,7 @@ struct talk {
 static void talk(const char *answer, size_t cut, struct talk *t)
 {
 	char dir[] = "/tmp/test-cli-XXXXXX";
-	struct listener_endpoint at = { .local = true };
+	struct endpoint at = { .type = ENDPOINT_UNIX };
 
 	memset(t, 0, sizeof(*t));
 	assert_non_null(mkdtemp(dir));
@@ -363,7 +363,7 @@ static void test_client_ask_refuses_a_line_without_end(void **state)
 
 static void test_client_open_says_who_is_not_there(void **state)
 {
-	struct listener_endpoint at = { .local = true,
+	struct endpoint at = { .type = ENDPOINT_UNIX,
 		.path = "/nonexistent/control" };
 	struct err err = { 0 };
 

@@ -11,10 +11,13 @@
 
 #include <cmocka.h>
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/bpf.h>
+#include <linux/capability.h>
 #include <linux/landlock.h>
+#include <linux/netlink.h>
 #include <netinet/in.h>
 #include <poll.h>
 #include <sched.h>
@@ -23,6 +26,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <sys/file.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/mount.h>
@@ -41,6 +45,7 @@
 #include "daemon/lockdown.h"
 
 static char directory[] = "/tmp/relaypass-lockdown-XXXXXX";
+static const char journal[] = "/usr/lib"; /* stands for one */
 static char outside[] = "/tmp/relaypass-outside-XXXXXX";
 static pid_t other; /* a process that would let itself be signalled */
 static int unix_fd, dgram_fd, pair[2];
@@ -149,6 +154,8 @@ ACT(change_terminal, ioctl(unix_fd, TIOCSCTTY, 0) == 0)
 ACT(make_memory_file, memfd_create("x", 0) >= 0)
 ACT(share_memory, call(SYS_shmget, 0, PAGE, 01600) >= 0)
 ACT(change_directory, chdir("/tmp") == 0)
+ACT(be_network_admin, setsockopt(unix_fd, SOL_SOCKET, SO_SNDBUFFORCE,
+			  &(int){ PAGE }, sizeof(int)) == 0)
 
 enum { WIDE = 1 }; /* sanitizer builds let it through the filter */
 
@@ -231,6 +238,7 @@ static const struct act {
 	ROW(make_memory_file),
 	ROW(share_memory),
 	ROW(change_directory),
+	ROW(be_network_admin),
 };
 
 /* --- the roles -------------------------------------------------------------
@@ -239,24 +247,46 @@ static const struct act {
 static const struct {
 	const char *name;
 	enum role role;
-	bool writes;
+	bool writes, looks, connects;
 } roles[] = {
-	{ "reader", ROLE_READER, false },
-	{ "answerer", ROLE_ANSWERER, false },
-	{ "keeper", ROLE_KEEPER, true },
+	{ "reader", ROLE_READER, false, false, false },
+	{ "answerer", ROLE_ANSWERER, false, false, false },
+	{ "keeper", ROLE_KEEPER, true, false, false },
+	{ "receiver", ROLE_RECEIVER, false, false, false },
+	{ "reader of a journal", ROLE_READER, false, true, false },
+	{ "receiver that asks others", ROLE_RECEIVER, false, false, true },
+	{ "writer", ROLE_WRITER, true, false, false },
+	{ "connector", ROLE_CONNECTOR, false, false, true },
+	{ "firewall", ROLE_FIREWALL, false, false, false },
 };
+
+/* Nobody gets a capability to keep that he does not have. */
+static bool can_be(size_t role)
+{
+	struct __user_cap_header_struct head = {
+		.version = _LINUX_CAPABILITY_VERSION_3
+	};
+	struct __user_cap_data_struct own[_LINUX_CAPABILITY_U32S_3] = { { 0 } };
+
+	return roles[role].role != ROLE_FIREWALL ||
+	       (syscall(SYS_capget, &head, own) == 0 &&
+		   (own[0].permitted & (1U << CAP_NET_ADMIN)));
+}
 
 enum { DONE = 0, REFUSED = 1, NO_LOCKDOWN = 2 };
 
 static void lock_down(size_t role)
 {
 	struct lockdown_user user;
+	struct lockdown_needs needs = { 0 };
 	struct err err = { 0 };
 
+	needs.write[0] = roles[role].writes ? directory : NULL;
+	needs.source.read[0] = roles[role].looks ? journal : NULL;
+	needs.source.connect = roles[role].connects;
 	if (lockdown_user(roles[role].role, &user, &err) < 0 ||
 	    lockdown_become(&user, &err) < 0 ||
-	    lockdown_enter(roles[role].role,
-		roles[role].writes ? directory : NULL, &err) < 0) {
+	    lockdown_enter(roles[role].role, &needs, &err) < 0) {
 		(void)dprintf(STDERR_FILENO, "%s\n", err.text);
 		_exit(NO_LOCKDOWN);
 	}
@@ -284,11 +314,20 @@ static bool has_landlock(void)
 		   LANDLOCK_CREATE_RULESET_VERSION) > 0;
 }
 
-/* What only landlock keeps from the keeper, which opens files by name. */
+/* What only landlock keeps from who opens files by name. */
 static bool needs_landlock(bool (*act)(void))
 {
 	return act == open_passwd || act == create_beside ||
 	       act == make_directory;
+}
+
+/* What a process is there for. */
+static bool is_its_work(size_t role, bool (*act)(void))
+{
+	if (roles[role].role == ROLE_FIREWALL)
+		return act == bind_socket || act == be_network_admin;
+	return roles[role].connects &&
+	       (act == make_tcp_socket || act == connect_socket);
 }
 
 static void test_lockdown_forbids(void **state)
@@ -297,6 +336,8 @@ static void test_lockdown_forbids(void **state)
 
 	(void)state;
 	for (size_t r = 0; r < COUNT_OF(roles); r++) {
+		if (!can_be(r))
+			continue;
 		for (size_t i = 0; i < COUNT_OF(forbidden); i++) {
 			const struct act *act = &forbidden[i];
 			int status;
@@ -304,8 +345,10 @@ static void test_lockdown_forbids(void **state)
 			if (act->flags & WIDE)
 				continue;
 #endif
-			if (roles[r].writes && needs_landlock(act->run) &&
-			    !has_landlock())
+			if ((roles[r].writes || roles[r].looks) &&
+			    needs_landlock(act->run) && !has_landlock())
+				continue;
+			if (is_its_work(r, act->run))
 				continue;
 			status = try(r, act->run);
 			if (WIFEXITED(status) && WEXITSTATUS(status) == DONE) {
@@ -322,10 +365,13 @@ static void test_lockdown_kills_what_it_does_not_list(void **state)
 {
 	(void)state;
 	for (size_t r = 0; r < COUNT_OF(roles); r++) {
+		if (!can_be(r))
+			continue;
 		int status = try(r, run_program);
 		assert_true(WIFSIGNALED(status));
 		assert_int_equal(WTERMSIG(status), SIGSYS);
-		status = try(r, make_tcp_socket);
+		status = try(
+		    r, roles[r].connects ? make_unix_socket : make_tcp_socket);
 		assert_true(WIFSIGNALED(status));
 		assert_int_equal(WTERMSIG(status), SIGSYS);
 	}
@@ -398,6 +444,49 @@ static bool writes_the_ledger(void)
 	       ftruncate(fd, PAGE) == 0 && unlink(path) == 0;
 }
 
+static bool reads_a_journal(void)
+{
+	DIR *d = opendir(journal);
+
+	return d && readdir(d) && closedir(d) == 0;
+}
+
+static bool connects_to_others(void)
+{
+	struct sockaddr_in nobody = { .sin_family = AF_INET,
+		.sin_addr = { htonl(INADDR_LOOPBACK) },
+		.sin_port = htons(1) };
+	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	return fd >= 0 && (connect(fd, (const struct sockaddr *)&nobody,
+			       sizeof(nobody)) == 0 ||
+			      errno == ECONNREFUSED);
+}
+
+static bool keeps_a_file_for_others(void)
+{
+	const struct timespec times[2] = { { .tv_sec = 1 }, { .tv_sec = 1 } };
+	char path[64];
+	int fd;
+
+	(void)snprintf(path, sizeof(path), "%s/target", directory);
+	fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+	return fd >= 0 && fchmod(fd, 0644) == 0 && flock(fd, LOCK_EX) == 0 &&
+	       futimens(fd, times) == 0 && unlink(path) == 0;
+}
+
+static bool changes_the_firewall(void)
+{
+	struct sockaddr_nl own = { .nl_family = AF_NETLINK };
+	socklen_t len = sizeof(own);
+	int size = PAGE, fd = socket(AF_NETLINK, SOCK_RAW, NETLINK_NETFILTER);
+
+	return fd >= 0 && bind(fd, (const struct sockaddr *)&own, len) == 0 &&
+	       getsockname(fd, (struct sockaddr *)&own, &len) == 0 &&
+	       setsockopt(
+		   fd, SOL_SOCKET, SO_SNDBUFFORCE, &size, sizeof(size)) == 0;
+}
+
 static bool sees_processes(void)
 {
 	return open("/proc/1/stat", O_RDONLY | O_CLOEXEC) >= 0;
@@ -418,30 +507,43 @@ static void test_lockdown_allows_the_work(void **state)
 
 	(void)state;
 	for (size_t r = 0; r < COUNT_OF(roles); r++) {
+		if (!can_be(r))
+			continue;
 		for (size_t i = 0; i < COUNT_OF(all); i++)
 			assert_int_equal(try(r, all[i]), 0);
-		for (size_t i = 0; roles[r].writes && i < COUNT_OF(keepers);
-		     i++)
+		for (size_t i = 0;
+		     roles[r].role == ROLE_KEEPER && i < COUNT_OF(keepers); i++)
 			assert_int_equal(try(r, keepers[i]), 0);
+		if (roles[r].role == ROLE_WRITER) {
+			assert_int_equal(try(r, writes_the_ledger), 0);
+			assert_int_equal(try(r, keeps_a_file_for_others), 0);
+		}
+		if (roles[r].looks)
+			assert_int_equal(try(r, reads_a_journal), 0);
+		if (roles[r].connects)
+			assert_int_equal(try(r, connects_to_others), 0);
+		if (roles[r].role == ROLE_FIREWALL)
+			assert_int_equal(try(r, changes_the_firewall), 0);
 		/* A must() that fails is told from a forbidden call. */
 		assert_int_equal(WTERMSIG(try(r, aborts)), SIGABRT);
 	}
 }
 
-static void test_lockdown_leaves_no_power(void **state)
+/* From outside: what the kernel says of a locked process. */
+static void check_power(size_t role)
 {
+	const unsigned kept =
+	    roles[role].role == ROLE_FIREWALL ? 1U << CAP_NET_ADMIN : 0;
 	int status, fds[2];
 	char text_of[8192], *at;
 	ssize_t n;
 	pid_t pid;
 
-	(void)state;
-	/* From outside: what the kernel says of a locked process. */
 	assert_int_equal(pipe(fds), 0);
 	pid = fork();
 	assert_true(pid >= 0);
 	if (pid == 0) {
-		lock_down(0);
+		lock_down(role);
 		_exit(
 		    write(fds[1], "x", 1) == 1 ? (int)read(pair[1], &n, 1) : 9);
 	}
@@ -454,12 +556,14 @@ static void test_lockdown_leaves_no_power(void **state)
 	text_of[n] = '\0';
 	(void)close(status);
 	for (size_t i = 0; i < 4; i++) {
-		static const char *const sets[] = { "CapInh:\t", "CapPrm:\t",
-			"CapEff:\t", "CapAmb:\t" };
+		static const char *const sets[] = { "CapInh:\t", "CapAmb:\t",
+			"CapPrm:\t", "CapEff:\t" };
+		char want[17];
+
 		at = strstr(text_of, sets[i]);
 		assert_non_null(at);
-		assert_memory_equal(
-		    at + strlen(sets[i]), "0000000000000000", 16);
+		(void)snprintf(want, sizeof(want), "%016x", i < 2 ? 0 : kept);
+		assert_memory_equal(at + strlen(sets[i]), want, 16);
 	}
 	assert_non_null(strstr(text_of, "NoNewPrivs:\t1"));
 	assert_non_null(strstr(text_of, "Seccomp:\t2"));
@@ -470,6 +574,14 @@ static void test_lockdown_leaves_no_power(void **state)
 	assert_int_equal(WEXITSTATUS(status), 1);
 	(void)close(fds[0]);
 	(void)close(fds[1]);
+}
+
+static void test_lockdown_leaves_no_power(void **state)
+{
+	(void)state;
+	for (size_t r = 0; r < COUNT_OF(roles); r++)
+		if (can_be(r))
+			check_power(r);
 }
 
 /* --- the world -------------------------------------------------------------
@@ -487,7 +599,9 @@ static int setup(void **state)
 		print_error("%s\n", err.text);
 		return -1;
 	}
-	if (geteuid() == 0 && chown(directory, user.uid, user.gid) < 0)
+	/* Of the keeper's account, and open to the writer's. */
+	if (geteuid() == 0 && (chown(directory, user.uid, user.gid) < 0 ||
+				  chmod(directory, 0777) < 0))
 		return -1;
 	unix_fd = socket(AF_UNIX, SOCK_STREAM, 0);
 	dgram_fd = socket(AF_INET, SOCK_DGRAM, 0);

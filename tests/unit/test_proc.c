@@ -75,6 +75,34 @@ static void test_proc_refuses_what_is_cut_or_no_stat_file(void **state)
 	    0);
 }
 
+static bool is_mail(const char *text)
+{
+	return proc_is_mail(text, strlen(text));
+}
+
+static void test_proc_knows_mail_by_its_name(void **state)
+{
+	(void)state;
+	assert_true(is_mail("42 (imap) S" REST));
+	assert_true(is_mail("42 (pop3) S" REST));
+	assert_true(is_mail("42 (imap-login) S" REST));
+	assert_true(is_mail("42 (qmail-pop3d) S" REST));
+	assert_true(is_mail("42 (courierpop3d) S" REST));
+	assert_true(is_mail("42 (a) (imapd) S" REST));
+	assert_false(is_mail("42 (sshd) S" REST));
+	assert_false(is_mail("42 (ima) S" REST));
+	assert_false(is_mail("42 () S" REST));
+	/* Outside of the name it says nothing. */
+	assert_false(is_mail("42 (sh) imap"));
+	assert_false(is_mail("pop3 (sh) S" REST));
+	assert_false(is_mail("42 (ima)p S" REST));
+	/* No name, or none that ends. */
+	assert_false(is_mail("42 (imap"));
+	assert_false(is_mail(") imap ("));
+	assert_false(is_mail("imap"));
+	assert_false(is_mail(""));
+}
+
 static void test_proc_finds_living_processes_only(void **state)
 {
 	struct proc *p = proc_open();
@@ -119,6 +147,7 @@ int main(void)
 		cmocka_unit_test(test_proc_is_not_fooled_by_a_name),
 		cmocka_unit_test(test_proc_takes_the_dead_for_dead),
 		cmocka_unit_test(test_proc_refuses_what_is_cut_or_no_stat_file),
+		cmocka_unit_test(test_proc_knows_mail_by_its_name),
 		cmocka_unit_test(test_proc_finds_living_processes_only),
 	};
 

@@ -100,6 +100,20 @@ static void test_scan_tells_names_that_are_not_known(void **state)
 	bad("source a { kind = fil path = '/x' }",
 	    "t.conf:1: source a: there is no kind 'fil' of source; there are: "
 	    "file, fifo");
+	/* Its options cannot be known: they may be those of a kind that this
+	 * build has not. */
+	bad("source a {\n units = x\n kind = journal }",
+	    "t.conf:3: source a: there is no kind 'journal' of source; there "
+	    "are: file, fifo");
+	bad("source a { kind = journal\n units = x }",
+	    "t.conf:1: source a: there is no kind 'journal' of source; there "
+	    "are: file, fifo");
+	bad("source a { kind = { journal, file } units = x }",
+	    "t.conf:1: source a: there is no kind 'journal' of source; there "
+	    "are: file, fifo");
+	bad("lease { kind = journal }",
+	    "t.conf:1: lease: there is no option 'kind'; there are: ttl, "
+	    "prefix, mode, tls, map, never, users, directory, extra, note");
 	bad("export popip { kind = cdb path = '/x' }",
 	    "t.conf:1: export popip: this version has no kind of export yet; "
 	    "remove the section");
