@@ -78,17 +78,45 @@ def test_a_bad_configuration_is_told_with_its_place(clean, text, expected):
     assert_refused(done, 100, *expected)
 
 
-def test_a_listener_that_is_open_to_the_world_is_refused(clean):
-    text = GOOD.replace("unix:/run/relaypass/ask", "inet:0.0.0.0:10033")
-    assert_refused(start(clean, text), 100, "0.0.0.0:10033", "allow")
+ALLOWS_NOBODY = ["0.0.0.0:10033", "allow"]
 
 
-def test_checking_finds_what_a_start_would_refuse(clean):
-    clean.write(CONFIG, GOOD.replace("unix:/run/relaypass/ask",
-                                     "inet:0.0.0.0:10033"))
+@pytest.mark.parametrize("text, expected", [
+    (GOOD.replace("unix:/run/relaypass/ask", "inet:0.0.0.0:10033"),
+     ALLOWS_NOBODY),
+    (GOOD + 'source s { kind = "syslog" listen = {"tcp:0.0.0.0:10033"} }',
+     ALLOWS_NOBODY),
+    (GOOD + 'source s { kind = "notify" listen = {"tcp:0.0.0.0:10033"} }',
+     ["source s", "0.0.0.0:10033", "unix: unixgram:"]),
+    (GOOD + 'source s { kind = "pbs" allow = {"192.0.2.0/24"} '
+     'secret-file = "/etc/no-secret" }',
+     ["source s", "secret-file: /etc/no-secret"]),
+    (GOOD + 'source s { kind = "http" secret-file = "/etc/no-secret" '
+     'allow = {"192.0.2.0/24"} }',
+     ["source s", "secret-file: /etc/no-secret"]),
+    (GOOD + 'source s { kind = "drac" listen = {"udp:0.0.0.0:10033"} '
+     'allow-file = "/etc/no-list" }',
+     ["source s", "allow-file: /etc/no-list"])])
+def test_checking_finds_what_a_start_would_refuse(clean, text, expected):
+    assert_refused(start(clean, text), 100, *expected)
     done = clean.run("/usr/local/sbin/relaypassd-testclock", "-t", "-c",
                      CONFIG, check=False)
-    assert_refused(done, 100, "0.0.0.0:10033", "allow")
+    assert_refused(done, 100, *expected)
+
+
+def test_checking_takes_what_a_start_would_take(clean):
+    """Who may speak is said in files of other programs."""
+    clean.write("/etc/list", "255.255.255.255 192.0.2.7\n")
+    clean.write("/etc/whoson.conf",
+                "server tcp port=10034\n\tallow=192.0.2.0/24\n")
+    clean.write(CONFIG, GOOD + """
+source d { kind = "drac" listen = {"udp:0.0.0.0:10033"}
+           allow-file = "/etc/list" }
+source w { kind = "whoson" config = "/etc/whoson.conf" }
+""")
+    done = clean.run("/usr/local/sbin/relaypassd-testclock", "-t", "-c",
+                     CONFIG, check=False)
+    assert (done.returncode, done.stdout) == (0, "")
 
 
 def test_a_missing_configuration_is_told(clean):

@@ -402,7 +402,9 @@ def test_run_without_descriptors_to_spare_still_runs(answerer, run):
 @pytest.mark.skipif(os.geteuid() != 0, reason="needs root (set-uid)")
 def test_run_refuses_to_be_set_uid(answerer, tmp_path_factory):
     directory = tmp_path_factory.mktemp("setuid")
-    for parent in (directory, directory.parent, directory.parent.parent):
+    for parent in (directory, *directory.parents):
+        if not parent.name.startswith(("setuid", "pytest-", "popen-")):
+            break
         parent.chmod(0o755)
     server = Answerer(directory / "ask", says(b"allow ttl=1800\n"))
     os.chmod(directory / "ask", 0o777)
