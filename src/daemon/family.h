@@ -17,12 +17,12 @@ struct member {
 	int inotify;    /* readers */
 	unsigned fails; /* in a row */
 	bool ready;
+	bool wants_channel;    /* receivers: its own is broken */
 	char name[BOARD_NAME]; /* the slot's may be written by others */
 	/* Readers and receivers; borrowed from conf. */
 	const struct conf_section *source;
 	const struct family_fds *source_fds; /* receivers */
 	const struct conf_section *export;   /* writers, connectors, firewall */
-	bool wants_channel;                  /* receivers: its own is broken */
 	uint64_t channel_at; /* uv_hrtime(); no new one before */
 	struct board_slot *slot;
 	struct opener *opener; /* readers; NULL while not running */

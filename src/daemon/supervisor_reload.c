@@ -210,7 +210,7 @@ static void change_over(struct supervisor *s, struct conf *next,
 void supervisor_reload(struct supervisor *s)
 {
 	struct err err = { 0 };
-	struct sockets sockets;
+	struct sockets sockets = { 0 };
 	struct family_fds sources[BOARD_SLOTS];
 	size_t len = 0;
 	AUTO_FREE char *text = read_config(s->o->config, &len, &err);
