@@ -42,19 +42,19 @@ enum call_group {
  * of root's capabilities. */
 static const struct role_row {
 	const char *account;
-	unsigned calls;
 	unsigned capabilities;
+	unsigned calls;
 } roles[] = {
-	[ROLE_READER] = { "relaypass-read", CALL_BASIC },
-	[ROLE_RECEIVER] = { "relaypass-read", CALL_BASIC | CALL_SERVE },
-	[ROLE_KEEPER] = { "relaypass",
+	[ROLE_READER] = { "relaypass-read", 0, CALL_BASIC },
+	[ROLE_RECEIVER] = { "relaypass-read", 0, CALL_BASIC | CALL_SERVE },
+	[ROLE_KEEPER] = { "relaypass", 0,
 	    CALL_BASIC | CALL_SERVE | CALL_STORE | CALL_FILES },
-	[ROLE_ANSWERER] = { "relaypass-ask", CALL_BASIC | CALL_SERVE },
-	[ROLE_WRITER] = { "relaypass-out",
+	[ROLE_ANSWERER] = { "relaypass-ask", 0, CALL_BASIC | CALL_SERVE },
+	[ROLE_WRITER] = { "relaypass-out", 0,
 	    CALL_BASIC | CALL_STORE | CALL_FILES | CALL_TARGET },
-	[ROLE_CONNECTOR] = { "relaypass-out", CALL_BASIC | CALL_SERVE },
-	[ROLE_FIREWALL] = { "relaypass-out", CALL_BASIC | CALL_FIREWALL,
-	    1U << CAP_NET_ADMIN },
+	[ROLE_CONNECTOR] = { "relaypass-out", 0, CALL_BASIC | CALL_SERVE },
+	[ROLE_FIREWALL] = { "relaypass-out", 1U << CAP_NET_ADMIN,
+	    CALL_BASIC | CALL_FIREWALL },
 };
 
 int lockdown_user(enum role role, struct lockdown_user *out, struct err *err)
