@@ -36,7 +36,7 @@ static int run(const struct verb_env *env, int argc, char **argv)
 	if (!conf)
 		return cli_fail(&err);
 	if (check)
-		code = mistakes_print(conf) ? EXIT_USER : EXIT_YES;
+		code = mistakes_print(conf, env->config) ? EXIT_USER : EXIT_YES;
 	else
 		conf_print(conf, defaults, put, NULL);
 	conf_free(&conf);

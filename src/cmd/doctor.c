@@ -111,14 +111,16 @@ static void tell(void *ctx, const char *check, enum doctor_verdict verdict,
 		keep_lines(p, lines);
 }
 
-static void print_end(const struct printing *p, int code, const char *config)
+static void print_end(
+    const struct printing *p, int code, const struct doctor_facts *f)
 {
 	if (p->json)
 		return;
 	if (p->lines)
-		printf("\nTo add to %s, as far as it fits (relaypass config "
+		printf("\nTo %s %s, as far as it fits (relaypass config "
 		       "--check looks at it):\n\n%s",
-		    config, p->lines);
+		    f->has_config ? "add to" : "begin", f->config_path,
+		    p->lines);
 	puts(code == EXIT_YES ? "\nAll is well."
 	     : code == EXIT_NO
 		 ? "\nWhat is marked \"do\" keeps leases from being made, or "
@@ -154,7 +156,7 @@ static int run(const struct verb_env *env, int argc, char **argv)
 		code = cli_fail(&err);
 	} else {
 		code = doctor_check_all(facts, tell, &p);
-		print_end(&p, code, env->config);
+		print_end(&p, code, facts);
 		code = cli_done(code);
 	}
 	free(p.lines);

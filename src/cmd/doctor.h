@@ -145,7 +145,8 @@ struct doctor_facts {
 	bool hidden;
 	struct doctor_log *logs; /* owned */
 	size_t log_count;
-	bool journal; /* there is a journal on disk or in memory */
+	int control_error; /* errno of connecting to relaypassd; 0: it runs */
+	bool journal;      /* there is a journal on disk or in memory */
 	/* Outputs of doveconf and postconf; "" when there is none. */
 	char dovecot[DOCTOR_OUTPUT_SIZE], dovecot_set[DOCTOR_OUTPUT_SIZE];
 	char postfix[DOCTOR_OUTPUT_SIZE];

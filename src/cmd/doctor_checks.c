@@ -3,6 +3,7 @@
  * doctor_checks - what the doctor asks, one row a question, and the questions
  * about servers and logs. Facts in, sentences out; nothing is looked at here.
  */
+#include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -68,13 +69,32 @@ static void check_config(const struct doctor_facts *f, struct telling *t)
 		    "the defaults",
 		    f->config_error);
 	else if (!f->has_config)
-		say(t, DOCTOR_DO, NULL,
-		    "there is no %s; the lines below begin one",
-		    f->config_path);
+		say(t, DOCTOR_DO, NULL, "there is no %s", f->config_path);
 	else
 		say(t, DOCTOR_GOOD, NULL, "%s is good, with %zu %s",
 		    f->config_path, sources(f),
 		    sources(f) == 1 ? "source" : "sources");
+}
+
+/* Without a good configuration nobody can say where it would listen. */
+static void check_daemon(const struct doctor_facts *f, struct telling *t)
+{
+	if (!f->has_config || f->config_error[0])
+		return;
+	switch (f->control_error) {
+	case 0:
+		say(t, DOCTOR_GOOD, NULL, "relaypassd runs");
+		break;
+	case ENOENT:
+	case ECONNREFUSED:
+		say(t, DOCTOR_DO, NULL,
+		    "relaypassd does not run: systemctl start relaypassd");
+		break;
+	default:
+		say(t, DOCTOR_CANNOT, NULL,
+		    "its control socket cannot be asked: %s",
+		    strerror(f->control_error));
+	}
 }
 
 static const char *services(unsigned bits)
@@ -199,6 +219,15 @@ static void say_where_dovecot_logs(
 		    "Dovecot logs through syslog, facility %s", facility);
 }
 
+/* Its logins go through syslog, or nobody told where. */
+static bool may_log_to_journal(const struct doctor_facts *f)
+{
+	char path[DOCTOR_PATH_SIZE];
+
+	return !doctor_dovecot_log(f, path, sizeof(path)) ||
+	       strcmp(path, "syslog") == 0;
+}
+
 static void check_log(const struct doctor_facts *f, struct telling *t)
 {
 	const struct doctor_log *best = doctor_best_log(f);
@@ -215,6 +244,12 @@ static void check_log(const struct doctor_facts *f, struct telling *t)
 		say(t, DOCTOR_DO, journal_lines(f, lines)[0] ? lines : NULL,
 		    "no log file with logins was found; this machine keeps a "
 		    "journal, which may have them");
+	else if (!sources(f) && may_log_to_journal(f) &&
+		 journal_lines(f, lines)[0])
+		say(t, DOCTOR_DO, lines,
+		    "no log file with logins was found; with systemd the "
+		    "journal has them, else the server's own settings say "
+		    "where it logs");
 	else
 		say(t, sources(f) ? DOCTOR_NOTE : DOCTOR_DO, NULL,
 		    "no log file with logins was found; where the server logs, "
@@ -359,6 +394,7 @@ static const struct {
 	check_fn *run;
 } checks[] = {
 	{ "config", "Is there a good configuration?", check_config },
+	{ "daemon", "Does relaypassd run?", check_daemon },
 	{ "server", "Which servers do people log in to?", check_server },
 	{ "log", "Where do they log, and may it be read?", check_log },
 	{ "source", "Does relaypass read it?", check_source },

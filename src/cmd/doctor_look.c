@@ -10,8 +10,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
+#include "base/endpoint.h"
 #include "base/mem.h"
 #include "daemon/schema.h"
 #include "doctor.h"
@@ -51,6 +53,30 @@ static int look_at_config(
 	f->rules = rules_new(conf_at(f->conf, "lease", 0), own,
 	    rules_own_addresses(own, COUNT_OF(own)));
 	return 0;
+}
+
+/* --- relaypassd ----------------------------------------------------------- */
+
+static int look_at_daemon(const struct doctor_facts *f, const char *root)
+{
+	char place[DOCTOR_PATH_SIZE];
+	struct sockaddr_storage address;
+	struct endpoint at;
+	AUTO_CLOSE int fd = -1;
+	int n = snprintf(place, sizeof(place), "unix:%s%s/control", root,
+	    conf_string(conf_at(f->conf, "relaypass", 0), "run-directory"));
+
+	if (n >= (int)sizeof(place) || !endpoint_parse(place, &at))
+		return ENAMETOOLONG;
+	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	if (fd < 0)
+		return errno;
+	socklen_t len = endpoint_address(&at, &address);
+	/* EAGAIN: somebody listens, and has much to do. */
+	if (connect(fd, (const struct sockaddr *)&address, len) == 0 ||
+	    errno == EAGAIN)
+		return 0;
+	return errno;
 }
 
 /* --- programs ------------------------------------------------------------- */
@@ -238,6 +264,7 @@ int doctor_look(
 	look_at_programs(f, where);
 	for (size_t i = 0; i < COUNT_OF(journals); i++)
 		f->journal |= has_entries(where->root, journals[i]);
+	f->control_error = look_at_daemon(f, where->root);
 	find_logs(f, where->root);
 	return read_logs(f, err);
 }

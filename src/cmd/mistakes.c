@@ -5,22 +5,41 @@
  */
 #include "mistakes.h"
 
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
 #include "cli.h"
 #include "conf/conf.h"
 #include "listener/listener.h"
 #include "pattern/pattern.h"
 #include "source/source.h"
 
-static size_t check_listeners(const struct conf *conf)
+/* s: the section that is wrong. */
+static void print(
+    const char *file, const struct conf_section *s, const struct err *err)
+{
+	char text[2 * sizeof(err->text)];
+
+	cli_safe(err->text, strlen(err->text), text, sizeof(text));
+	(void)fflush(stdout);
+	(void)fprintf(stderr, "%s: ", program_invocation_short_name);
+	/* Defaults stand in no line. */
+	if (conf_line(s) > 0)
+		(void)fprintf(stderr, "%s:%d: ", file, conf_line(s));
+	(void)fprintf(stderr, "%s\n", text);
+}
+
+static size_t check_listeners(const struct conf *conf, const char *file)
 {
 	size_t wrong = 0;
 
 	for (size_t i = 0; i < conf_count(conf, "listener"); i++) {
+		const struct conf_section *s = conf_at(conf, "listener", i);
 		struct err err = { 0 };
-		struct listener *l =
-		    listener_new(conf_at(conf, "listener", i), &err);
+		struct listener *l = listener_new(s, &err);
 		if (!l) {
-			cli_fail(&err);
+			print(file, s, &err);
 			wrong++;
 		}
 		listener_free(&l);
@@ -28,40 +47,59 @@ static size_t check_listeners(const struct conf *conf)
 	return wrong;
 }
 
-static size_t check_sources(const struct conf *conf)
+/* The patterns of the servers that a section names. */
+static int check_servers(
+    const struct conf *conf, const struct conf_section *s, struct err *err)
+{
+	const char *dir =
+	    conf_string(conf_at(conf, "relaypass", 0), "pattern-directory");
+	const struct patterns_options options = {
+		.dir = *dir ? dir : NULL,
+		.servers = conf_string(s, "servers"),
+	};
+	struct patterns *p = patterns_open(&options, err);
+	int result = p ? 0 : -1;
+
+	patterns_close(&p);
+	return result;
+}
+
+static int check_source(
+    const struct conf *conf, const struct conf_section *s, struct err *err)
+{
+	if (source_check(s, err) < 0)
+		return -1;
+	/* Without names of its own it has those of the section relaypass. */
+	if (!source_kind_find(conf_kind(s))->lines ||
+	    !*conf_string(s, "servers"))
+		return 0;
+	return check_servers(conf, s, err);
+}
+
+static size_t check_sources(const struct conf *conf, const char *file)
 {
 	size_t wrong = 0;
 
 	for (size_t i = 0; i < conf_count(conf, "source"); i++) {
+		const struct conf_section *s = conf_at(conf, "source", i);
 		struct err err = { 0 };
-		if (source_check(conf_at(conf, "source", i), &err) < 0) {
-			cli_fail(&err);
+		if (check_source(conf, s, &err) < 0) {
+			print(file, s, &err);
 			wrong++;
 		}
 	}
 	return wrong;
 }
 
-static size_t check_patterns(const struct conf *conf)
+size_t mistakes_print(const struct conf *conf, const char *file)
 {
 	const struct conf_section *s = conf_at(conf, "relaypass", 0);
-	const char *dir = conf_string(s, "pattern-directory");
-	const struct patterns_options options = {
-		.dir = *dir ? dir : NULL,
-		.servers = conf_string(s, "servers"),
-	};
 	struct err err = { 0 };
-	struct patterns *p = patterns_open(&options, &err);
+	size_t wrong = check_listeners(conf, file) + check_sources(conf, file);
 
-	if (!p)
-		cli_fail(&err);
-	size_t wrong = p ? 0 : 1;
-	patterns_close(&p);
+	if (check_servers(conf, s, &err) < 0) {
+		print(file, s, &err);
+		wrong++;
+	}
 	return wrong;
-}
-
-size_t mistakes_print(const struct conf *conf)
-{
-	return check_listeners(conf) + check_sources(conf) +
-	       check_patterns(conf);
 }

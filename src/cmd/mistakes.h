@@ -10,6 +10,7 @@
 
 struct conf;
 
-/* Prints each mistake as a line on stderr and returns how many there are. */
-size_t mistakes_print(const struct conf *conf);
+/* Prints each mistake as a line "PROGRAM: FILE:LINE: ..." on stderr and returns
+ * how many there are. file: what conf was read from. */
+size_t mistakes_print(const struct conf *conf, const char *file);
 #endif

@@ -23,7 +23,7 @@
 #ifndef RUN_SOCKET
 #define RUN_SOCKET "/run/relaypass/run"
 #endif
-/* Asked when there is no RUN_SOCKET and no -s. */
+/* Asked when nobody listens at RUN_SOCKET and there is no -s. */
 #ifndef RUN_SOCKET_ELSE
 #define RUN_SOCKET_ELSE "/run/relaypass/ask"
 #endif
@@ -399,7 +399,9 @@ static bool may_relay(const struct options *o)
 	}
 	const char *socket = o->socket ? o->socket : RUN_SOCKET;
 	int answer = ask(socket, address);
-	if (answer < 0 && !o->socket && errno == ENOENT) {
+	/* Who was killed leaves his socket behind. */
+	if (answer < 0 && !o->socket &&
+	    (errno == ENOENT || errno == ECONNREFUSED)) {
 		socket = RUN_SOCKET_ELSE;
 		answer = ask(socket, address);
 	}

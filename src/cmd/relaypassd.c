@@ -126,7 +126,7 @@ int main(int argc, char **argv)
 		return err.code;
 	}
 	if (check) {
-		size_t wrong = mistakes_print(conf);
+		size_t wrong = mistakes_print(conf, o.config);
 		conf_free(&conf);
 		return wrong ? EXIT_USER : EXIT_YES;
 	}

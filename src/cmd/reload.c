@@ -83,7 +83,7 @@ static int run(const struct verb_env *env, int argc, char **argv)
 	conf = cli_conf(env, &err);
 	if (!conf)
 		return cli_fail(&err);
-	code = mistakes_print(conf) ? EXIT_USER : notify(conf);
+	code = mistakes_print(conf, env->config) ? EXIT_USER : notify(conf);
 	conf_free(&conf);
 	return code;
 }

@@ -237,8 +237,12 @@ int exporter_main(const struct child_env *env)
 	child_stand_back();
 	child_loop_init(&x->loop, env->slot, NULL, x);
 	x->loop.second = on_second;
-	if (open_all(x, &err) < 0)
-		return child_fail(LOG_EXPORT_ERROR, &err);
+	if (open_all(x, &err) < 0) {
+		log_error(LOG_EXPORT_ERROR, "export=%s error=\"%s\"",
+		    conf_name(env->export), err.text);
+		log_flush();
+		return err.code ? err.code : EXIT_BUG;
+	}
 	if (enter(x, &err) < 0)
 		return child_fail(LOG_PRIVILEGE, &err);
 	start_handles(x);

@@ -14,6 +14,8 @@
 #include "schema.h"
 #include "supervisor_private.h"
 
+enum { PLACE_SIZE = 160 };
+
 static char *read_config(const char *path, size_t *len, struct err *err)
 {
 	AUTO_FREE char *text = xmalloc(CONFIG_MAX);
@@ -31,10 +33,21 @@ static char *read_config(const char *path, size_t *len, struct err *err)
 
 void supervisor_unlink(const struct conf_section *listener)
 {
-	const char *listen = conf_string(listener, "listen");
+	struct endpoint at;
 
-	if (strncmp(listen, "unix:", 5) == 0)
-		(void)unlink(listen + 5);
+	if (listener_place(listener, &at) && endpoint_is_local(&at))
+		(void)unlink(at.path);
+}
+
+static bool same_place(
+    const struct conf_section *a, const struct conf_section *b)
+{
+	char one[PLACE_SIZE], other[PLACE_SIZE];
+	struct endpoint x, y;
+
+	return listener_place(a, &x) && listener_place(b, &y) &&
+	       strcmp(endpoint_print(&x, one, sizeof(one)),
+		   endpoint_print(&y, other, sizeof(other))) == 0;
 }
 
 /* The listening sockets of the next configuration. */
@@ -52,8 +65,7 @@ static int find_socket(const struct supervisor *s, const struct conf_section *c,
 	for (size_t i = 0; i < conf_count(s->conf, "listener"); i++) {
 		const struct conf_section *old =
 		    conf_at(s->conf, "listener", i);
-		if (next->kept[i] || strcmp(conf_string(old, "listen"),
-					 conf_string(c, "listen")) != 0)
+		if (next->kept[i] || !same_place(old, c))
 			continue;
 		if (strcmp(conf_string(old, "mode"), conf_string(c, "mode")) ==
 			0 &&
@@ -90,7 +102,7 @@ static void drop_sockets(
 	}
 }
 
-/* Sockets whose `listen` stays are kept, so that no question is refused; the
+/* Sockets whose place stays are kept, so that no question is refused; the
  * others are made. -1: nothing has changed. */
 static int next_sockets(struct supervisor *s, const struct conf *next,
     struct sockets *out, struct err *err)

@@ -49,6 +49,11 @@ int target_directory(const char *path, struct err *err)
 	AUTO_CLOSE int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	struct stat st;
 
+	if (fd < 0 && errno == ENOENT)
+		return err_set(err, EXIT_USER,
+		    "%s is missing; run: install -d -o relaypass-out -g "
+		    "relaypass-out -m 0755 %s (or for its option user)",
+		    path, path);
 	if (fd < 0 || fstat(fd, &st) < 0)
 		return err_errno(err, EXIT_USER, errno, "%s", path);
 	if (st.st_mode & S_IWOTH)

@@ -118,17 +118,28 @@ bool listener_is_loopback(const struct addr *a)
 			       : memcmp(a->bytes, six, sizeof(six)) == 0;
 }
 
+static const char *place_text(const struct conf_section *conf)
+{
+	const char *listen = conf_string(conf, "listen");
+
+	return *listen ? listen : listener_kind_find(conf_kind(conf))->listen;
+}
+
+bool listener_place(const struct conf_section *conf, struct endpoint *out)
+{
+	/* UDP carries no answer. */
+	return endpoint_parse(place_text(conf), out) &&
+	       out->type != ENDPOINT_UDP;
+}
+
 static int read_place(
     struct listener *l, const struct conf_section *conf, struct err *err)
 {
-	const char *listen = conf_string(conf, "listen");
+	const char *listen = place_text(conf);
 	const char *mode = conf_string(conf, "mode");
 	const char *group = conf_string(conf, "group");
 
-	if (!*listen)
-		listen = l->kind->listen;
-	/* UDP carries no answer. */
-	if (!endpoint_parse(listen, &l->at) || l->at.type == ENDPOINT_UDP)
+	if (!listener_place(conf, &l->at))
 		return wrong(l, conf, err, "listen", listen,
 		    "expected \"unix:/path\" (107 bytes at most), "
 		    "\"inet:127.0.0.1:PORT\" or \"inet:[::1]:PORT\"");

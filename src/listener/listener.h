@@ -57,6 +57,9 @@ extern const struct option listener_options[];
 /* --- one section of the configuration, compiled --------------------------- */
 
 bool listener_is_loopback(const struct addr *a);
+/* Where the section listens: `listen`, or its kind's own place. False: it is no
+ * place for a listener. Pure. */
+bool listener_place(const struct conf_section *conf, struct endpoint *out);
 
 struct listener {
 	const char *name; /* of the section, borrowed from conf */

@@ -152,6 +152,12 @@ static void reopen(struct source *s)
 	watch(s);
 }
 
+static int journal_check(const struct conf_section *conf, struct err *err)
+{
+	journal_trust_prepare(conf);
+	return journal_trust_check(conf_name(conf), conf, err);
+}
+
 static struct source *journal_open(const struct source_env *env,
     const struct conf_section *conf, const struct source_cursor *cursors,
     size_t n, struct err *err)
@@ -408,6 +414,7 @@ const struct source_kind source_journal = {
 	.role = ROLE_READER,
 	.options = journal_options,
 	.lines = true,
+	.check = journal_check,
 	.needs = journal_needs,
 	.prepare = journal_trust_prepare,
 	.open = journal_open,

@@ -29,5 +29,7 @@ int source_check(const struct conf_section *conf, struct err *err)
 {
 	const struct source_kind *kind = source_kind_find(conf_kind(conf));
 
+	if (kind->check && kind->check(conf, err) < 0)
+		return -1;
 	return kind->sockets && kind->sockets(conf, NULL, 0, err) < 0 ? -1 : 0;
 }

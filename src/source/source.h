@@ -138,6 +138,9 @@ struct source_kind {
 	 */
 	int (*sockets)(const struct conf_section *conf, int *fds, size_t max,
 	    struct err *err);
+	/* NULL, or what `sockets` without fds is for kinds that have no
+	 * sockets: refuses what open would. Not in a child. */
+	int (*check)(const struct conf_section *conf, struct err *err);
 	/* NULL: nothing. Pure. */
 	void (*needs)(
 	    const struct conf_section *conf, struct source_needs *out);

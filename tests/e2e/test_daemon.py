@@ -227,6 +227,26 @@ def test_daemon_reload_moves_listeners(site):
         assert (site.where / "ask").stat().st_ino == first
 
 
+@pytest.mark.parametrize("kind, sort", [("unix", socket.SOCK_STREAM),
+                                        ("unixgram", socket.SOCK_DGRAM)])
+def test_daemon_leaves_no_socket_behind(site, kind, sort):
+    def more(name):
+        return f'listener two {{ kind = "ask" group = "{GROUP}" ' \
+               f'listen = "{kind}:{site.where}/{name}" }}'
+    for name in ("two", "three"):
+        site.write(site.text(more=more(name)))
+        site.process.signal(signal.SIGHUP)
+        path = site.where / name
+        lab.wait_for(path.exists, "the socket is made")
+        with socket.socket(socket.AF_UNIX, sort) as asker:
+            asker.connect(str(path))
+    lab.wait_for(lambda: not (site.where / "two").exists(),
+                 "the reload removes what it drops")
+    site.stop()
+    assert not (site.where / "three").exists()
+    assert not (site.where / "ask").exists()
+
+
 def test_daemon_believes_the_servers_of_a_source_only(still):
     other = still.where / "other.log"
     other.touch()

@@ -4,6 +4,7 @@ finds what is there, and the lines that it proposes work."""
 
 import contextlib
 import json
+import signal
 
 import pytest
 
@@ -91,7 +92,18 @@ def test_debian_s_machine_is_well_with_the_lines_it_proposes(site):
 
     host.write(CONF, second.lines())
     host.run(RELAYPASS, "config", "--check")
+    stopped = doctor(host)
+    assert stopped.code == 1
+    stopped.says("daemon", "do", "systemctl start relaypassd")
+
+    daemon = host.start(["/usr/local/sbin/relaypassd-testclock", "-f", "-c",
+                         CONF], host.directory / "relaypassd.log")
+    lab.wait_for(host.path("/run/relaypass/control").exists,
+                 "relaypassd runs")
     third = doctor(host)
+    daemon.signal(signal.SIGTERM)
+    assert daemon.wait() == 0
+    third.says("daemon", "good")
     assert third.code == 0, third.rows
     third.says("source", "good", "/var/log/mail.log is a source")
     third.says("smtp", "good", "smtpd_relay_restrictions")
@@ -125,6 +137,15 @@ def test_what_it_prints_is_for_people_too(site):
     assert "To add to /dev/null" in done.stdout
     assert 'kind = "file"' in done.stdout
     assert max(map(len, done.stdout.splitlines())) <= 120
+
+
+def test_it_names_lines_below_only_when_there_are_some(host):
+    host.install()
+    done = host.run(RELAYPASS, "doctor", check=False)
+    assert done.returncode == 1
+    assert f"there is no {CONF}" in done.stdout
+    assert "source " not in done.stdout and "To begin" not in done.stdout
+    assert "below" not in done.stdout
 
 
 def test_it_changes_nothing(site):

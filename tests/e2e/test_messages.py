@@ -104,6 +104,32 @@ def test_checking_finds_what_a_start_would_refuse(clean, text, expected):
     assert_refused(done, 100, *expected)
 
 
+@pytest.mark.parametrize("source, expected", [
+    ('kind = "journal"', "name the units"),
+    ('kind = "file" path = "/var/log/mail.log" servers = "dovcot"',
+     "dovcot")])
+@pytest.mark.parametrize("program, words", [
+    ("relaypassd-testclock", ["-t"]), ("relaypass", ["config", "--check"])])
+def test_checking_finds_what_a_reader_would_die_of(
+        clean, source, expected, program, words):
+    clean.write(CONFIG, GOOD + "source s { " + source + " }")
+    place = "bin" if program == "relaypass" else "sbin"
+    before, behind = (words, []) if program != "relaypass" else ([], words)
+    done = clean.run(f"/usr/local/{place}/{program}", *before, "-c", CONFIG,
+                     *behind, check=False)
+    line = GOOD.count("\n") + 1
+    assert_refused(done, 100, f"{program}: {CONFIG}:{line}: ", expected)
+
+
+def test_an_export_without_its_directory_is_told(clean, relaypassd):
+    daemon = relaypassd(clean, GOOD + 'export out { kind = "text" '
+                        'path = "/var/lib/none/out" }')
+    told = ('export=out error="/var/lib/none is missing; run: install -d -o '
+            'relaypass-out -g relaypass-out -m 0755 /var/lib/none ')
+    lab.wait_for(lambda: told in daemon.log.read_text(encoding="utf-8"),
+                 "the log says what to do")
+
+
 def test_checking_takes_what_a_start_would_take(clean):
     """Who may speak is said in files of other programs."""
     clean.write("/etc/list", "255.255.255.255 192.0.2.7\n")

@@ -7,6 +7,7 @@ import threading
 
 import pytest
 
+import test_run
 from test_run import elapsed, make_run, relayclient  # noqa: F401
 
 
@@ -87,6 +88,28 @@ def test_run_waits_two_seconds_at_a_full_queue(run, tmp_path):
         seconds, seen = elapsed(run)
     assert relayclient(seen) is None
     assert 1.8 < seconds < 2.6
+
+
+@pytest.mark.namespaces
+@pytest.mark.parametrize("stale", [False, True])
+def test_run_asks_elsewhere_when_nobody_listens(host, stale):
+    """The socket of one that was killed is like none."""
+    host.install()
+    host.run("rm", "-rf", "/run/relaypass")
+    host.run("install", "-d", "/run/relaypass")
+    if stale:
+        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as left:
+            left.bind(str(host.path("/run/relaypass/run")))
+    # Of another network, so that a datagram's sender could not be answered.
+    server = test_run.Answerer(host.path("/run/relaypass/ask"),
+                               test_run.says(b"allow ttl=1800\n"))
+    try:
+        done = host.run("env", "TCPREMOTEIP=203.0.113.7",
+                        "/usr/local/bin/relaypass-run", "--", "env")
+    finally:
+        server.close()
+    assert server.questions == [b"check 203.0.113.7\n"]
+    assert "\nRELAYCLIENT=\n" in done.stdout
 
 
 def test_run_keeps_no_descriptor_of_it(answers, run):

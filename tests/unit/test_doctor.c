@@ -16,7 +16,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/un.h>
 #include <unistd.h>
 #include <utime.h>
 
@@ -25,8 +27,9 @@
 
 enum { HOUR_MS = 3600 * 1000, MINUTE_MS = 60 * 1000, PATH_SIZE = 300 };
 
-#define CONF "/etc/relaypass/relaypass.conf"
-#define LOG  "/var/log/mail.log"
+#define CONF    "/etc/relaypass/relaypass.conf"
+#define LOG     "/var/log/mail.log"
+#define CONTROL "/run/relaypass/control"
 #define GOOD_CONF                                                              \
 	"source maillog { kind = \"file\" path = \"" LOG "\" }\n"              \
 	"listener postfix { kind = \"postfix-policy\"\n"                       \
@@ -38,6 +41,7 @@ struct world {
 	struct moment now;
 	struct doctor_facts *facts;
 	int code;
+	int daemon; /* a socket that listens where relaypassd's would */
 	size_t count;
 	struct {
 		char check[16];
@@ -121,6 +125,17 @@ static void logs_in(
 	    "rip=%s, lip=198.51.100.1, mpid=7, TLS, session=<x>\n",
 	    when, user, ip);
 	add(w, LOG, line);
+}
+
+static void runs_relaypassd(struct world *w)
+{
+	struct sockaddr_un at = { .sun_family = AF_UNIX };
+
+	make_parents(w, CONTROL);
+	snprintf(at.sun_path, sizeof(at.sun_path), "%s" CONTROL, w->root);
+	w->daemon = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	assert_int_equal(bind(w->daemon, (void *)&at, sizeof(at)), 0);
+	assert_int_equal(listen(w->daemon, 1), 0);
 }
 
 static const char *doveconf_says, *doveconf_set, *postconf_says;
@@ -227,6 +242,7 @@ static int set_up(void **state)
 	doveconf_says = DOVECOT;
 	doveconf_set = "# 2.3.19\nprotocols = imap pop3\n";
 	postconf_says = POSTFIX;
+	w->daemon = -1;
 	*state = w;
 	return 0;
 }
@@ -246,6 +262,7 @@ static int tear_down(void **state)
 
 	if (w->facts)
 		doctor_forget(w->facts);
+	(void)close(w->daemon);
 	free(w->facts);
 	for (size_t i = 0; i < w->count; i++) {
 		free(w->said[i].text);
@@ -266,6 +283,7 @@ static void make_good(struct world *w)
 	logs_in(w, "192.0.2.7", "anna", 20 * MINUTE_MS);
 	logs_in(w, "192.0.2.8", "bert", 0);
 	add(w, CONF, GOOD_CONF);
+	runs_relaypassd(w);
 }
 
 /* --- whole machines ------------------------------------------------------- */
@@ -277,6 +295,7 @@ static void test_doctor_finds_all_well(void **state)
 	make_good(w);
 	ask(w);
 	says(w, "config", DOCTOR_GOOD, "with 1 source");
+	says(w, "daemon", DOCTOR_GOOD, "runs");
 	says(w, "server", DOCTOR_GOOD, "Dovecot serves POP3 and IMAP");
 	says(w, "log", DOCTOR_GOOD, LOG);
 	says(w, "log", DOCTOR_NOTE, "through syslog, facility mail");
@@ -292,6 +311,18 @@ static void test_doctor_finds_all_well(void **state)
 	says(w, "smtp", DOCTOR_GOOD, "smtpd_relay_restrictions");
 	assert_true(says_nothing(w, "plugin"));
 	assert_int_equal(w->code, EXIT_YES);
+}
+
+static void test_doctor_tells_that_relaypassd_does_not_run(void **state)
+{
+	struct world *w = *state;
+
+	make_good(w);
+	/* Its socket stays, as that of one that was killed. */
+	assert_int_equal(shutdown(w->daemon, SHUT_RDWR), 0);
+	ask(w);
+	says(w, "daemon", DOCTOR_DO, "systemctl start relaypassd");
+	assert_int_equal(w->code, EXIT_NO);
 }
 
 static void test_doctor_proposes_a_source(void **state)
@@ -337,14 +368,20 @@ static void test_doctor_finds_nothing(void **state)
 
 static void test_doctor_proposes_the_journal(void **state)
 {
-	struct world *w = *state;
-
-	listens(w, 10, "/usr/sbin/dovecot", "dovecot", 143, "tcp");
-	add(w, "/var/log/journal/0123/system.journal", "");
-	ask(w);
-	assert_string_equal(says(w, "log", DOCTOR_DO, "journal"),
+	listens(*state, 10, "/usr/sbin/dovecot", "dovecot", 143, "tcp");
+	add(*state, "/var/log/journal/0123/system.journal", "");
+	ask(*state);
+	assert_string_equal(says(*state, "log", DOCTOR_DO, "keeps a journal"),
 	    "source maillog {\n\tkind = \"journal\"\n"
 	    "\tunits = { \"dovecot.service\" }\n}\n");
+}
+
+static void test_doctor_proposes_a_journal_not_seen(void **state)
+{
+	listens(*state, 10, "/usr/sbin/dovecot", "dovecot", 143, "tcp");
+	ask(*state);
+	assert_non_null(strstr(says(*state, "log", DOCTOR_DO, "with systemd"),
+	    "kind = \"journal\""));
 }
 
 /* --- servers -------------------------------------------------------------- */
@@ -724,10 +761,12 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(test_doctor_finds_all_well),
+		TEST(test_doctor_tells_that_relaypassd_does_not_run),
 		TEST(test_doctor_proposes_a_source),
 		TEST(test_doctor_tells_a_bad_configuration),
 		TEST(test_doctor_finds_nothing),
 		TEST(test_doctor_proposes_the_journal),
+		TEST(test_doctor_proposes_a_journal_not_seen),
 		TEST(test_doctor_prefers_the_server_to_its_starter),
 		TEST(test_doctor_tells_unknown_and_hidden_programs),
 		TEST(test_doctor_knows_what_stands_before_a_server),

@@ -92,6 +92,26 @@ static void test_listener_fills_in_what_the_kind_says(void **state)
 	conf_free(&conf);
 }
 
+static void test_listener_tells_its_place(void **state)
+{
+	struct conf *conf = listener_conf("ask", "%s", "");
+	struct endpoint at;
+
+	(void)state;
+	assert_true(listener_place(conf_at(conf, "listener", 0), &at));
+	assert_int_equal(at.type, ENDPOINT_UNIX);
+	assert_string_equal(at.path, "/run/relaypass/ask");
+	conf_free(&conf);
+	conf = listener_conf("ask", "listen = \"unixgram:/run/x\"");
+	assert_true(listener_place(conf_at(conf, "listener", 0), &at));
+	assert_int_equal(at.type, ENDPOINT_UNIXGRAM);
+	assert_string_equal(at.path, "/run/x");
+	conf_free(&conf);
+	conf = listener_conf("ask", "listen = \"udp:127.0.0.1:10033\"");
+	assert_false(listener_place(conf_at(conf, "listener", 0), &at));
+	conf_free(&conf);
+}
+
 static void test_listener_refuses_sections_it_cannot_serve(void **state)
 {
 	static const struct {
@@ -271,6 +291,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_listener_knows_its_kinds),
 		cmocka_unit_test(test_listener_fills_in_what_the_kind_says),
+		cmocka_unit_test(test_listener_tells_its_place),
 		cmocka_unit_test(
 		    test_listener_refuses_sections_it_cannot_serve),
 		cmocka_unit_test(test_listener_takes_users_and_networks),

@@ -197,6 +197,9 @@ static void test_what_could_be_anybodys_is_refused(void **state)
 	assert_int_equal(rmdir(path), 0);
 	(void)snprintf(link, sizeof(link), "%s/none/list", dir);
 	assert_null(target_open(link, "t", TARGET_MODE_KEEP, &err));
+	(void)snprintf(link, sizeof(link), "0755 %s/none ", dir);
+	assert_non_null(strstr(err.text, "is missing; run: install -d -o"));
+	assert_non_null(strstr(err.text, link));
 	t = target_open(path, "t", TARGET_MODE_KEEP, &err);
 	assert_non_null(t);
 	target_close(&t);
