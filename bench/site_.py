@@ -34,7 +34,7 @@ class Site:
         began = time.perf_counter()
         self.daemon = subprocess.Popen(
             [BUILD / "src/cmd/relaypassd", "-f", "-c",
-             self.dir / "relaypass.conf"])
+             self.dir / "relaypass.conf"], stdin=subprocess.PIPE)
         while True:
             try:
                 with Ask(self) as ask:
