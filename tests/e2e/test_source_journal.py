@@ -93,9 +93,11 @@ def make_unit():
 
 
 def start_journald(host):
+    dev_log = host.path("/run/systemd/journal/dev-log")
+    # A killed one leaves its socket behind, and what is sent there is lost.
+    dev_log.unlink(missing_ok=True)
     process = host.start([JOURNALD], host.directory / "journald.log")
-    lab.wait_for(host.path("/run/systemd/journal/dev-log").exists,
-                 "journald's socket")
+    lab.wait_for(dev_log.exists, "journald's socket")
     return process
 
 
