@@ -62,6 +62,12 @@ size_t conf_list_size(const struct conf_section *s, const char *option);
 const char *conf_list_at(
     const struct conf_section *s, const char *option, size_t i);
 
+/* For what only the section's owner can check: fills *err (EXIT_USER) with
+ * "source maillog (line 7): " and the text. err->text may be an argument.
+ * Returns -1. */
+int conf_wrong(const struct conf_section *s, struct err *err,
+    const char *format, ...) __attribute__((format(printf, 3, 4)));
+
 /* True when the section's tables have such a row. */
 bool conf_has(const struct conf_section *s, const char *option);
 /* True when both have equal values, or neither has the option. */

@@ -5,6 +5,7 @@
  */
 #include "tree.h"
 
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -177,6 +178,19 @@ const char *conf_kind(const struct conf_section *s)
 int conf_line(const struct conf_section *s)
 {
 	return s->line;
+}
+
+int conf_wrong(
+    const struct conf_section *s, struct err *err, const char *format, ...)
+{
+	char text[sizeof(err->text)], label[LABEL_SIZE];
+	va_list args;
+
+	va_start(args, format);
+	(void)vsnprintf(text, sizeof(text), format, args);
+	va_end(args);
+	return err_set(err, EXIT_USER, "%s (line %d): %s",
+	    tree_label(s->schema->section, s->title, label), s->line, text);
 }
 
 /* An option that is not in the table is a mistake of ours. */

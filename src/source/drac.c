@@ -249,8 +249,7 @@ static void drac_stored(struct source *s, uint64_t token,
 static int wrong(const struct conf_section *conf, struct err *err,
     const char *option, const char *why)
 {
-	return err_set(err, EXIT_USER, "source %s (line %d): %s: %s",
-	    conf_name(conf), conf_line(conf), option, why);
+	return conf_wrong(conf, err, "%s: %s", option, why);
 }
 
 /* Who may add; an empty `allow-file` is nobody. log_name NULL: what is wrong in

@@ -54,8 +54,7 @@ struct place {
 
 static int wrong(const struct place *p, struct err *err, const char *why)
 {
-	return err_set(err, EXIT_USER, "source %s (line %d): path: \"%s\": %s",
-	    conf_name(p->conf), conf_line(p->conf), p->path, why);
+	return conf_wrong(p->conf, err, "path: \"%s\": %s", p->path, why);
 }
 
 static int failed(const struct place *p, struct err *err, const char *what)
@@ -73,20 +72,18 @@ static int read_place(
 
 	*p = (struct place){ .conf = conf, .path = conf_string(conf, "path") };
 	if (group[0] && !gr)
-		return err_set(err, EXIT_USER,
-		    "source %s (line %d): group: there is no group \"%s\"",
-		    conf_name(conf), conf_line(conf), group);
+		return conf_wrong(
+		    conf, err, "group: there is no group \"%s\"", group);
 	if (gr) {
 		p->has_group = true;
 		p->group = gr->gr_gid;
 	}
 	if (!endpoint_parse_mode(conf_string(conf, "mode"), &p->mode) ||
 	    (p->mode & S_IRWXO) || ((p->mode & S_IRWXG) && !p->has_group))
-		return err_set(err, EXIT_USER,
-		    "source %s (line %d): mode: \"%s\": want an octal number "
+		return conf_wrong(conf, err,
+		    "mode: \"%s\": want an octal number "
 		    "such as 0600 that gives nothing to others, and nothing to "
 		    "a group that \"group\" does not name",
-		    conf_name(conf), conf_line(conf),
 		    conf_string(conf, "mode"));
 	return 0;
 }

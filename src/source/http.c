@@ -287,9 +287,8 @@ static int read_words(
 {
 	w->count = conf_list_size(conf, "protocols");
 	if (w->count == 0 || w->count > HTTP_WORDS_MAX)
-		return err_set(err, EXIT_USER,
-		    "source %s (line %d): protocols: name 1 to %d protocols",
-		    conf_name(conf), conf_line(conf), HTTP_WORDS_MAX);
+		return conf_wrong(conf, err,
+		    "protocols: name 1 to %d protocols", HTTP_WORDS_MAX);
 	for (size_t i = 0; i < w->count; i++)
 		w->words[i] = conf_list_at(conf, "protocols", i);
 	return 0;

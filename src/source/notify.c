@@ -80,8 +80,7 @@ struct source {
 static int wrong(const struct conf_section *conf, struct err *err,
     const char *option, const char *value, const char *want)
 {
-	return err_set(err, EXIT_USER, "source %s (line %d): %s: \"%s\": %s",
-	    conf_name(conf), conf_line(conf), option, value, want);
+	return conf_wrong(conf, err, "%s: \"%s\": %s", option, value, want);
 }
 
 /* A user's name or number, or "*". */

@@ -162,15 +162,12 @@ static int read_secret(
 	const char *path = conf_string(conf, "secret-file");
 
 	if (secret_read(path, out, len, err) != 0)
-		return err_set(err, EXIT_USER,
-		    "source %s (line %d): secret-file: %s", conf_name(conf),
-		    conf_line(conf), err->text);
+		return conf_wrong(conf, err, "secret-file: %s", err->text);
 	if (*len <= PBS_SECRET_MAX)
 		return 0;
 	secret_free(out, *len);
-	return err_set(err, EXIT_USER,
-	    "source %s (line %d): secret-file: %s: longer than %d bytes",
-	    conf_name(conf), conf_line(conf), path, PBS_SECRET_MAX);
+	return conf_wrong(conf, err, "secret-file: %s: longer than %d bytes",
+	    path, PBS_SECRET_MAX);
 }
 
 static int pbs_sockets(

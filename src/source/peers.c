@@ -25,8 +25,7 @@ struct peers {
 static int wrong(const struct conf_section *conf, struct err *err,
     const char *option, const char *value, const char *want)
 {
-	return err_set(err, EXIT_USER, "source %s (line %d): %s: \"%s\": %s",
-	    conf_name(conf), conf_line(conf), option, value, want);
+	return conf_wrong(conf, err, "%s: \"%s\": %s", option, value, want);
 }
 
 static int read_uids(struct peers *p, const struct conf_section *conf,
@@ -244,10 +243,10 @@ int peers_sockets(const struct conf_section *conf, peers_types types, int *fds,
 		return -1;
 	peers_free(&p);
 	if (n == 0 || (fds && n > max))
-		return err_set(err, EXIT_USER,
-		    "source %s (line %d): listen: name 1 to %zu places where "
+		return conf_wrong(conf, err,
+		    "listen: name 1 to %zu places where "
 		    "it listens",
-		    conf_name(conf), conf_line(conf), (size_t)SOURCE_FDS_MAX);
+		    (size_t)SOURCE_FDS_MAX);
 	if (!endpoint_parse_mode(mode, &owner.mode))
 		return wrong(conf, err, "mode", mode,
 		    "expected an octal mode such as 0660");

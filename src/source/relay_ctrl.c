@@ -205,14 +205,11 @@ static int read_keys(const struct conf_section *conf,
 
 	*out = NULL;
 	if (*path != '\0' && !(*out = relay_ctrl_keys_read(path, err)))
-		return err_set(err, EXIT_USER,
-		    "source %s (line %d): key-file: %s", conf_name(conf),
-		    conf_line(conf), err->text);
+		return conf_wrong(conf, err, "key-file: %s", err->text);
 	if (*path == '\0' && conf_number(conf, "require-key"))
-		return err_set(err, EXIT_USER,
-		    "source %s (line %d): require-key: there are no keys; set "
-		    "key-file",
-		    conf_name(conf), conf_line(conf));
+		return conf_wrong(conf, err,
+		    "require-key: there are no keys; set "
+		    "key-file");
 	return 0;
 }
 

@@ -61,8 +61,7 @@ static int stdin_sockets(
 		    "source %s: standard input", conf_name(conf));
 	why = refusal(&st);
 	if (why)
-		return err_set(err, EXIT_USER, "source %s (line %d): %s",
-		    conf_name(conf), conf_line(conf), why);
+		return conf_wrong(conf, err, "%s", why);
 	fds[INTAKE_MARK] = intake_mark(FEED_LINE, err);
 	if (fds[INTAKE_MARK] < 0)
 		return -1;

@@ -145,10 +145,9 @@ static int syslog_sockets(
 	for (size_t i = 0; i < conf_list_size(conf, "allow-uid"); i++)
 		if (annotated &&
 		    strcmp(conf_list_at(conf, "allow-uid", i), "*") == 0)
-			return err_set(err, EXIT_USER,
-			    "source %s (line %d): allow-uid: \"*\": annotated "
-			    "lines are rsyslog's word; name its user",
-			    conf_name(conf), conf_line(conf));
+			return conf_wrong(conf, err,
+			    "allow-uid: \"*\": annotated "
+			    "lines are rsyslog's word; name its user");
 	return peers_sockets(conf, types, fds, max, err);
 }
 

@@ -36,9 +36,7 @@ static int read_file(const struct conf_section *conf, struct whoson_conf **file,
 		return 0;
 	*file = whoson_conf_read(path, err);
 	if (!*file)
-		return err_set(err, EXIT_USER,
-		    "source %s (line %d): config: %s", conf_name(conf),
-		    conf_line(conf), err->text);
+		return conf_wrong(conf, err, "config: %s", err->text);
 	*joined = whoson_conf_join(conf, *file, err);
 	return *joined ? 0 : -1;
 }
@@ -112,10 +110,9 @@ static int open_peers(struct whoson_access *a, const struct conf_section *conf,
 	if (!a->peers)
 		return -1;
 	if (a->joined && !fits(effective, fds, fd_count))
-		return err_set(err, EXIT_USER,
-		    "source %s (line %d): config: the servers in %s have "
+		return conf_wrong(conf, err,
+		    "config: the servers in %s have "
 		    "changed; restart relaypassd",
-		    conf_name(conf), conf_line(conf),
 		    conf_string(conf, "config"));
 	return 0;
 }
