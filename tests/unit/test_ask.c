@@ -2,40 +2,8 @@
 /*
  * test_ask - the ask protocol, word by word.
  */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdlib.h>
-#include <string.h>
-
-#include <cmocka.h>
-
-#include "base/mem.h"
-#include "listener/listener.h"
-
-static const struct listener_kind *kind(void)
-{
-	const struct listener_kind *k = listener_kind_find("ask");
-
-	assert_non_null(k);
-	return k;
-}
-
-/* Decodes a copy that ends at its last byte, so that reading on is caught. */
-static enum decode decode(
-    const char *text, size_t len, struct question *q, size_t *used)
-{
-	const struct listener_view view = { 0 };
-	char *copy = xmalloc(len ? len : 1);
-	enum decode d;
-
-	memcpy(copy, text, len);
-	memset(q, 0xa5, sizeof(*q));
-	*used = 0;
-	d = kind()->decode(&view, copy, len, q, used);
-	free(copy);
-	return d;
-}
+#define CODEC_KIND "ask"
+#include "codec_world.h"
 
 static void test_ask_reads_a_question_with_every_word(void **state)
 {
@@ -149,10 +117,10 @@ static void test_ask_refuses_a_line_above_its_limit(void **state)
 
 static void say(bool show, const struct answer *a, bool asked, const char *want)
 {
-	const struct listener_view view = { .show_user = show };
+	const struct listener_view given = { .show_user = show };
 	struct question q = { .asked = asked };
 	char out[LISTENER_REPLY_MAX];
-	size_t n = kind()->encode(&view, &q, a, out, sizeof(out));
+	size_t n = kind()->encode(&given, &q, a, out, sizeof(out));
 
 	assert_in_range(n, 1, sizeof(out) - 1);
 	out[n] = '\0';
@@ -188,7 +156,7 @@ static void test_ask_answers_each_verdict(void **state)
 
 static void test_ask_codes_the_longest_user_whole(void **state)
 {
-	const struct listener_view view = { .show_user = true };
+	const struct listener_view given = { .show_user = true };
 	struct question q = { .asked = true };
 	struct answer a = { .verdict = VERDICT_ALLOW,
 		.ttl = 31536000000,
@@ -198,7 +166,7 @@ static void test_ask_codes_the_longest_user_whole(void **state)
 
 	(void)state;
 	memset(a.user, 0xff, LOGIN_USER_MAX);
-	n = kind()->encode(&view, &q, &a, out, sizeof(out));
+	n = kind()->encode(&given, &q, &a, out, sizeof(out));
 	assert_int_equal(n,
 	    strlen("allow ttl=31536000 user=\n") + (size_t)3 * LOGIN_USER_MAX);
 	assert_int_equal(out[n - 1], '\n');
@@ -206,12 +174,8 @@ static void test_ask_codes_the_longest_user_whole(void **state)
 
 static void test_ask_says_error_to_a_bad_request(void **state)
 {
-	char out[LISTENER_REPLY_MAX];
-	size_t n = kind()->encode_bad(out, sizeof(out));
-
 	(void)state;
-	assert_memory_equal(out, "error ", 6);
-	assert_ptr_equal(memchr(out, '\n', n), out + n - 1);
+	assert_bad_line("error ");
 }
 
 int main(void)
@@ -226,5 +190,5 @@ int main(void)
 		cmocka_unit_test(test_ask_says_error_to_a_bad_request),
 	};
 
-	return cmocka_run_group_tests(tests, NULL, NULL);
+	return cmocka_run_group_tests(tests, set_up, tear_down);
 }

@@ -3,17 +3,9 @@
  * test_postfix_policy - what counts as a question of Postfix, and that nothing
  * but OK, DUNNO and one DEFER_IF_REJECT is ever said.
  */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdlib.h>
-#include <string.h>
-
-#include <cmocka.h>
-
-#include "base/mem.h"
+#define CODEC_KIND "postfix-policy"
+#include "codec_world.h"
 #include "listener/byte_mask.h"
-#include "listener/listener.h"
 
 #define HEAD    "request=smtpd_access_policy\nprotocol_state=RCPT\n"
 #define ADDRESS "client_address=192.0.2.7\n"
@@ -29,30 +21,6 @@ static const char whole[] =
 	 "ccert_subject=\nccert_issuer=\nccert_fingerprint=\n"
 	 "ccert_pubkey_fingerprint=\nencryption_protocol=\nencryption_cipher=\n"
 	 "encryption_keysize=0\npolicy_context=\n\n";
-
-static const struct listener_kind *kind(void)
-{
-	const struct listener_kind *k = listener_kind_find("postfix-policy");
-
-	assert_non_null(k);
-	return k;
-}
-
-/* Decodes a copy that ends at its last byte, so that reading on is caught. */
-static enum decode decode(
-    const char *text, size_t len, struct question *q, size_t *used)
-{
-	const struct listener_view view = { 0 };
-	char *copy = xmalloc(len ? len : 1);
-	enum decode d;
-
-	memcpy(copy, text, len);
-	memset(q, 0xa5, sizeof(*q));
-	*used = 0;
-	d = kind()->decode(&view, copy, len, q, used);
-	free(copy);
-	return d;
-}
 
 static enum decode decode_text(const char *text, struct question *q)
 {
@@ -264,7 +232,8 @@ static void test_postfix_policy_marks_only_ids_of_postfix(void **state)
 
 static void say(bool defer, bool asked, enum verdict v, const char *want)
 {
-	const struct listener_view view = { .defer = defer, .show_user = true };
+	const struct listener_view given = { .defer = defer,
+		.show_user = true };
 	struct question q = { .asked = asked };
 	struct answer a = { .verdict = v,
 		.reason = "lease",
@@ -272,7 +241,7 @@ static void say(bool defer, bool asked, enum verdict v, const char *want)
 		.user = "jo",
 		.ttl = 5000 };
 	char out[LISTENER_REPLY_MAX];
-	size_t n = kind()->encode(&view, &q, &a, out, sizeof(out));
+	size_t n = kind()->encode(&given, &q, &a, out, sizeof(out));
 
 	assert_int_equal(n, strlen(want));
 	assert_memory_equal(out, want, n);
@@ -338,5 +307,5 @@ int main(void)
 		cmocka_unit_test(test_byte_mask_finds_every_mark_in_both_ways),
 	};
 
-	return cmocka_run_group_tests(tests, NULL, NULL);
+	return cmocka_run_group_tests(tests, set_up, tear_down);
 }

@@ -3,58 +3,11 @@
  * test_socketmap - netstrings to the byte, which keys are addresses, and that
  * nothing is found but those.
  */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdlib.h>
-#include <string.h>
-
-#include <cmocka.h>
-
-#include "listener_conf.h"
+#define CODEC_KIND    "socketmap"
+#define CODEC_OPTIONS "maps = {\"relaypass\", \"popip\"}"
+#include "codec_world.h"
 
 enum { PAYLOAD_MAX = 10000, HEAD = sizeof("10000:") - 1 };
-
-static struct conf *conf;
-static struct listener_view view;
-
-static int set_up(void **state)
-{
-	(void)state;
-	conf = listener_conf("socketmap", "maps = {\"relaypass\", \"popip\"}");
-	view.conf = conf_at(conf, "listener", 0);
-	return 0;
-}
-
-static int tear_down(void **state)
-{
-	(void)state;
-	conf_free(&conf);
-	return 0;
-}
-
-static const struct listener_kind *kind(void)
-{
-	const struct listener_kind *k = listener_kind_find("socketmap");
-
-	assert_non_null(k);
-	return k;
-}
-
-/* Decodes a copy that ends at its last byte, so that reading on is caught. */
-static enum decode decode(
-    const char *text, size_t len, struct question *q, size_t *used)
-{
-	char *copy = xmalloc(len ? len : 1);
-	enum decode d;
-
-	memcpy(copy, text, len);
-	memset(q, 0xa5, sizeof(*q));
-	*used = 0;
-	d = kind()->decode(&view, copy, len, q, used);
-	free(copy);
-	return d;
-}
 
 /* A lookup with the right length. */
 static enum decode look_up(const char *payload, struct question *q)
