@@ -10,6 +10,7 @@ import subprocess
 import pytest
 
 import lab
+from talk import Talker
 
 # marker: what must be there
 TOOLS = {
@@ -101,6 +102,22 @@ def stranger(host):
     client = lab.Client(host, "203.0.113.8", "2001:db8::8")
     yield client
     client.close()
+
+
+@pytest.fixture
+def pop(customer):
+    """A POP server elsewhere, whose address may speak."""
+    talker = Talker.on_client(customer)
+    yield talker
+    talker.close()
+
+
+@pytest.fixture
+def thief(stranger):
+    """Another one, whose address may not."""
+    talker = Talker.on_client(stranger)
+    yield talker
+    talker.close()
 
 
 @pytest.fixture(name="relaypassd")

@@ -341,10 +341,7 @@ class Relaypassd:
 
     def start(self):
         self.launch()
-        try:
-            wait_for(self.ready, "relaypassd answers")
-        except AssertionError as err:
-            raise AssertionError(f"{err}\n{self.process.output()}") from err
+        self.wait(self.ready, "relaypassd answers")
         return self
 
     def ready(self):
@@ -356,12 +353,19 @@ class Relaypassd:
     def check(self, address):
         return ask(self.host.path(self.socket_path), address)
 
-    def wait_leased(self, address, limit=LIMIT):
+    def wait(self, condition, what, limit=LIMIT):
+        """As wait_for(); what relaypassd wrote is shown with a failure."""
         try:
-            wait_for(lambda: self.check(address).startswith("allow "),
-                     f"a lease for {address}", limit)
+            wait_for(condition, what, limit)
         except AssertionError as err:
             raise AssertionError(f"{err}\n{self.process.output()}") from err
+
+    def wait_leased(self, address, limit=LIMIT):
+        self.wait(lambda: self.check(address).startswith("allow "),
+                  f"a lease for {address}", limit)
+
+    def wait_log(self, text):
+        self.wait(lambda: text in self.process.output(), text)
 
     def everybody(self):
         return [self.process.pid, *descendants_of(self.process.pid)]

@@ -64,30 +64,8 @@ def make_daemon(host, relaypassd):
     return start
 
 
-@pytest.fixture(name="pop")
-def make_pop(customer):
-    """A POP server elsewhere, whose address may speak."""
-    talker = Talker.on_client(customer)
-    yield talker
-    talker.close()
-
-
-@pytest.fixture(name="thief")
-def make_thief(stranger):
-    talker = Talker.on_client(stranger)
-    yield talker
-    talker.close()
-
-
 def to_host(talker, host):
     return talker.open("udp", host.V4, PORT)
-
-
-def wait_log(daemon, text):
-    try:
-        lab.wait_for(lambda: text in daemon.process.output(), text)
-    except AssertionError as err:
-        raise AssertionError(f"{err}\n{daemon.process.output()}") from err
 
 
 def test_an_add_makes_a_lease_and_a_query_sees_it(daemon, host, pop):
@@ -124,7 +102,7 @@ def test_variables_go_nowhere_but_one_may_be_the_user(daemon, host, pop):
     assert pop.ask(to, query("203.0.113.9")) == b"R\4\xcb\0\x71\x09R\0"
     # One without its user makes none.
     pop.say(to, add("203.0.113.10", "X=1"))
-    wait_log(site, "no-user")
+    site.wait_log("no-user")
     assert site.check("203.0.113.10") == "none"
 
 
@@ -142,13 +120,13 @@ def test_nothing_but_a_whole_add_with_the_secret(daemon, host, pop, thief):
               b"A\xff" + whole[2:], bytes(1400)]
     for data in wrong:
         pop.say(to, data)
-    wait_log(site, "reason=malformed")
-    wait_log(site, "reason=wrong-secret")
+    site.wait_log("reason=malformed")
+    site.wait_log("reason=wrong-secret")
     # From elsewhere not even the right one.
     other = to_host(thief, host)
     assert thief.ask(other, query(victim), limit=0.5) is None
     thief.say(other, whole)
-    wait_log(site, "reason=not-allowed")
+    site.wait_log("reason=not-allowed")
     pop.say(to, add("203.0.113.9"))
     site.wait_leased("203.0.113.9")
     assert site.check(victim) == "none"

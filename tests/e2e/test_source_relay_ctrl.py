@@ -18,7 +18,6 @@ import pytest
 
 import lab
 from roles import keeper_of
-from talk import Talker
 
 pytestmark = pytest.mark.namespaces
 
@@ -86,30 +85,8 @@ def make_daemon(host, relaypassd):
     return start
 
 
-@pytest.fixture(name="pop")
-def make_pop(customer):
-    """A POP server elsewhere, whose address may speak."""
-    talker = Talker.on_client(customer)
-    yield talker
-    talker.close()
-
-
-@pytest.fixture(name="thief")
-def make_thief(stranger):
-    talker = Talker.on_client(stranger)
-    yield talker
-    talker.close()
-
-
 def to_host(talker, host):
     return talker.open("udp", host.V4, PORT)
-
-
-def wait_log(daemon, text):
-    try:
-        lab.wait_for(lambda: text in daemon.process.output(), text)
-    except AssertionError as err:
-        raise AssertionError(f"{err}\n{daemon.process.output()}") from err
 
 
 # --- plain -------------------------------------------------------------------
@@ -138,7 +115,7 @@ def test_nothing_but_an_address_is_taken(daemon, host, pop):
                  b"203.0.113.66\0", b"203.0.113.66 203.0.113.66", b"x" * 512,
                  b"203.0.113.66/32", b"x", bytes(511), os.urandom(600)):
         pop.say(to, data)
-    wait_log(site, "reason=malformed")
+    site.wait_log("reason=malformed")
     assert pop.hear(to, limit=0.5) is None
     assert pop.ask(to, b"203.0.113.9") == ACK
     assert site.check("203.0.113.66") == "none"
@@ -150,7 +127,7 @@ def test_who_is_not_allowed_hears_nothing(daemon, host, thief, relaypassd):
         more="", lease="", allow='allow = {"203.0.113.7"}'))
     to = to_host(thief, host)
     assert thief.ask(to, b"203.0.113.66", limit=0.5) is None
-    wait_log(site, "reason=not-allowed")
+    site.wait_log("reason=not-allowed")
     assert site.check("203.0.113.66") == "none"
 
 
@@ -204,7 +181,7 @@ def test_a_key_must_be_used_and_be_the_right_one(daemon, host, pop, thief):
     to, other_to = to_host(pop, host), to_host(thief, host)
     # It has a key: the plain form in its name is refused.
     assert pop.ask(to, victim.encode(), limit=0.5) is None
-    wait_log(site, "reason=unsigned")
+    site.wait_log("reason=unsigned")
     whole = packet(victim)
     wrong = [packet(victim, key=other), packet(victim, key=b""),
              whole[:-33] + bytes(32) + b"\0", whole[:-1] + b"\x01",
@@ -214,8 +191,8 @@ def test_a_key_must_be_used_and_be_the_right_one(daemon, host, pop, thief):
     assert thief.ask(other_to, packet(victim), limit=0.5) is None
     for data in wrong:
         pop.say(to, data)
-    wait_log(site, "reason=wrong-key")
-    wait_log(site, "reason=malformed")
+    site.wait_log("reason=wrong-key")
+    site.wait_log("reason=malformed")
     assert pop.hear(to, limit=0.5) is None
     assert site.check(victim) == "none"
     # Who has no key may still speak plainly, as it is configured.
@@ -231,7 +208,7 @@ def test_no_packet_twice_and_none_of_another_time(daemon, host, pop):
     for ahead in (-62, 62, -86400):
         assert pop.ask(to, packet("203.0.113.66", at=stamp(ahead)),
                        limit=0.5) is None
-    wait_log(site, "reason=wrong-time")
+    site.wait_log("reason=wrong-time")
     assert site.check("203.0.113.66") == "none"
     once = packet("203.0.113.9", at=stamp(-10))
     assert pop.ask(to, once) is not None
@@ -239,7 +216,7 @@ def test_no_packet_twice_and_none_of_another_time(daemon, host, pop):
     host.run(lab.program("relaypass"), "revoke", "203.0.113.9", "--now-only")
     assert site.check("203.0.113.9") == "none"
     assert pop.ask(to, once, limit=0.5) is None
-    wait_log(site, "reason=replayed")
+    site.wait_log("reason=replayed")
     assert site.check("203.0.113.9") == "none"
 
 

@@ -42,21 +42,6 @@ def make_daemon(host, relaypassd):
     return start
 
 
-@pytest.fixture(name="pop")
-def make_pop(customer):
-    talker = Talker.on_client(customer)
-    yield talker
-    talker.close()
-
-
-@pytest.fixture(name="other")
-def make_other(stranger):
-    """It may ask, and not tell."""
-    talker = Talker.on_client(stranger)
-    yield talker
-    talker.close()
-
-
 @pytest.fixture(name="local")
 def make_local(host):
     talker = Talker.on_host(host)
@@ -85,13 +70,6 @@ def places(host):
             ("tcp6", host.V6, PORT), ("udp6", host.V6, PORT)]
 
 
-def wait_log(daemon, text):
-    try:
-        lab.wait_for(lambda: text in daemon.process.output(), text)
-    except AssertionError as err:
-        raise AssertionError(f"{err}\n{daemon.process.output()}") from err
-
-
 def session(site, whoson, address):
     """What a POP server and an SMTP server say between them."""
     assert whoson("QUERY", address) == "-Not Logged in"
@@ -116,7 +94,7 @@ def test_every_network_transport(daemon, host, pop, number):
     session(site, whoson, "203.0.113.9")
     session(site, whoson, "2001:db8:1::9")
     assert whoson("QUIT") == "+QUIT OK"
-    wait_log(site, "udp-login=yes danger=")
+    site.wait_log("udp-login=yes danger=")
 
 
 @pytest.mark.parametrize("kind, name", [("unix", "socket"),
@@ -137,7 +115,7 @@ def test_every_local_transport(daemon, host, local, kind, name):
         pass  # closed before he spoke
     finally:
         nobody.close()
-    wait_log(site, "reason=not-allowed")
+    site.wait_log("reason=not-allowed")
     assert site.check(VICTIM) == "none"
 
 
@@ -159,14 +137,14 @@ def test_a_lease_of_another_source_is_seen_and_outlives_a_logout(
 # --- who may say what --------------------------------------------------------
 
 
-def test_to_ask_is_not_to_tell(daemon, host, other):
+def test_to_ask_is_not_to_tell(daemon, host, thief):
     site = daemon()
     for place in places(host)[:2]:
-        whoson = Whoson(other, *place)
+        whoson = Whoson(thief, *place)
         assert whoson("QUERY", VICTIM) == "-Not Logged in"
         assert whoson("LOGIN", VICTIM, "x") == "*not allowed"
         assert whoson("LOGOUT", VICTIM) == "*not allowed"
-    wait_log(site, "reason=login-not-allowed")
+    site.wait_log("reason=login-not-allowed")
     assert site.check(VICTIM) == "none"
 
 
@@ -174,20 +152,20 @@ def test_no_login_by_udp_without_saying_so(daemon, host, pop):
     site = daemon()
     whoson = Whoson(pop, *places(host)[1])
     assert whoson("LOGIN", VICTIM, "x") == "*not allowed"
-    wait_log(site, "reason=login-over-udp")
+    site.wait_log("reason=login-over-udp")
     assert site.check(VICTIM) == "none"
     assert "danger" not in site.process.output()
 
 
-def test_who_is_not_named_is_not_heard(daemon, host, other):
+def test_who_is_not_named_is_not_heard(daemon, host, thief):
     daemon().stop()
     site = daemon('}\nsource two { kind = "whoson" allow = {"203.0.113.7"} '
                   'listen = {"tcp:0.0.0.0:9877", "udp:0.0.0.0:9877"}')
-    stream = other.open("tcp", host.V4, 9877)
-    assert other.hear(stream) == b""
-    whoson = Whoson(other, "udp", host.V4, 9877)
+    stream = thief.open("tcp", host.V4, 9877)
+    assert thief.hear(stream) == b""
+    whoson = Whoson(thief, "udp", host.V4, 9877)
     assert whoson("QUERY", VICTIM, limit=0.5) is None
-    wait_log(site, "source=two reason=not-allowed")
+    site.wait_log("source=two reason=not-allowed")
 
 
 def test_without_a_list_it_does_not_start(daemon):
@@ -223,7 +201,7 @@ def test_wrong_requests_change_nothing(daemon, host, pop):
         while pop.hear(stream):
             pass
         pop.close(stream)
-    wait_log(site, "reason=malformed")
+    site.wait_log("reason=malformed")
     assert site.check(VICTIM) == "none"
     session(site, Whoson(pop, *places(host)[0]), "203.0.113.9")
 
@@ -291,7 +269,7 @@ def test_the_examples_run(host, relaypassd, local, pop):
 
 
 def test_each_place_of_the_file_has_its_own_peers(
-        host, relaypassd, pop, other):
+        host, relaypassd, pop, thief):
     host.install_users()
     host.write("/etc/whoson.conf", "server tcp port=9876\n"
                "\tallow=203.0.113.0/24\n\tdeny=203.0.113.8\n"
@@ -302,7 +280,7 @@ source w { kind = "whoson" config = "/etc/whoson.conf"
            login-from = {"0.0.0.0/0"} }
 listener ask { kind = "ask" }
 """)
-    for talker, good, bad in ((pop, 9876, 9877), (other, 9877, 9876)):
+    for talker, good, bad in ((pop, 9876, 9877), (thief, 9877, 9876)):
         whoson = Whoson(talker, "tcp", host.V4, good)
         assert whoson("QUERY", "203.0.113.9") == "-Not Logged in"
         refused = talker.open("tcp", host.V4, bad)
@@ -346,7 +324,7 @@ def test_a_reload_reads_the_lists_and_keeps_them_at_their_places(
     host.write("/etc/whoson.conf", two.format("203.0.113.8")
                + one.format("203.0.113.7"))
     host.run(lab.program("relaypass"), "reload")
-    wait_log(site, "have changed; restart relaypassd")
+    site.wait_log("have changed; restart relaypassd")
     assert not may_ask(9877)
 
 
