@@ -24,6 +24,8 @@
 #include "base/mem.h"
 #include "ledger/ledger.h"
 
+enum { PAGE = 4096 };
+
 #define MINUTE_MS INT64_C(60000)
 #define TTL_MS    (30 * MINUTE_MS)
 
@@ -60,6 +62,15 @@ static inline void remove_tree(const char *path)
 	if (fd >= 0)
 		empty_directory(fd);
 	(void)rmdir(path);
+}
+
+/* A path in it, good until the next call. */
+__attribute__((unused)) static const char *in_dir(const char *name)
+{
+	static char path[256];
+
+	(void)snprintf(path, sizeof(path), "%s/%s", dir, name);
+	return path;
 }
 
 __attribute__((unused)) static int setup(void **state)
@@ -183,6 +194,29 @@ static inline bool is_live(
 
 	assert_int_not_equal(found, LEDGER_ERROR);
 	return found == LEDGER_FOUND;
+}
+
+/* With one lease. */
+__attribute__((unused)) static void make_ledger(void)
+{
+	struct ledger *l = open_writer();
+
+	put(l, "192.0.2.7", "alice", later(TTL_MS));
+	ledger_close(&l);
+}
+
+/* How many ledgers were set aside. */
+__attribute__((unused)) static int asides(void)
+{
+	DIR *d = opendir(dir);
+	struct dirent *e;
+	int n = 0;
+
+	assert_non_null(d);
+	while ((e = readdir(d)))
+		n += strncmp(e->d_name, "ledger.aside-", 13) == 0;
+	(void)closedir(d);
+	return n;
 }
 
 /* cmocka catches these, and would go on with the next test in the child. */

@@ -6,37 +6,6 @@
  */
 #include "ledger_dir.h"
 
-enum { PAGE = 4096 };
-
-static const char *in_dir(const char *name)
-{
-	static char path[256];
-
-	(void)snprintf(path, sizeof(path), "%s/%s", dir, name);
-	return path;
-}
-
-static void make_ledger(void)
-{
-	struct ledger *l = open_writer();
-
-	put(l, "192.0.2.7", "alice", later(TTL_MS));
-	ledger_close(&l);
-}
-
-static int asides(void)
-{
-	DIR *d = opendir(dir);
-	struct dirent *e;
-	int n = 0;
-
-	assert_non_null(d);
-	while ((e = readdir(d)))
-		n += strncmp(e->d_name, "ledger.aside-", 13) == 0;
-	(void)closedir(d);
-	return n;
-}
-
 static void write_file(const char *name, const void *bytes, size_t len)
 {
 	int fd =
