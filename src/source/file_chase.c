@@ -27,7 +27,9 @@
 #include "file_seek.h"
 
 enum {
-	TRIES = 3, /* files change their names while the directory is read */
+	/* A file that is renamed while the directory is read may be seen by
+	 * neither of its names. */
+	TRIES = 6,
 	SECOND = 1000
 };
 
@@ -36,8 +38,11 @@ struct chase {
 	struct follow *follow;
 	const char *why;
 	struct file_stream *tail; /* the current file, or NULL */
-	struct file_stream *found[SIBLINGS_MAX + 1]; /* oldest first */
-	size_t count;
+	/* Oldest first. While a look is under way: those of the looks before,
+	 * then its own, the newest first. */
+	struct file_stream *found[2 * SIBLINGS_MAX + 1];
+	size_t count, earlier;
+	bool is_new; /* the look has found what none before had */
 	struct file_stream *queue, **queue_end;
 };
 
@@ -97,15 +102,37 @@ static bool is_open(const struct follow *f, const struct stat *st)
 	return false;
 }
 
+/* Of an earlier look: what is under a name now may have become more. */
+static bool replace(struct chase *c, const struct stat *st)
+{
+	for (size_t i = 0; i < c->earlier; i++)
+		if (c->found[i] && stream_is_inode(c->found[i], st)) {
+			stream_close(&c->found[i]);
+			return true;
+		}
+	return false;
+}
+
+static bool is_found(const struct chase *c, const struct stat *st)
+{
+	for (size_t i = c->earlier; i < c->count; i++)
+		if (stream_is_inode(c->found[i], st))
+			return true;
+	return false;
+}
+
 static void take_sibling(void *ctx, struct source_file *file)
 {
 	struct chase *c = ctx;
 
-	if (c->count == SIBLINGS_MAX || is_open(c->follow, &file->st) ||
+	if (c->count - c->earlier == SIBLINGS_MAX ||
+	    is_open(c->follow, &file->st) || is_found(c, &file->st) ||
 	    (c->tail && stream_is_inode(c->tail, &file->st))) {
 		(void)close(file->fd);
 		return;
 	}
+	if (!replace(c, &file->st))
+		c->is_new = true;
 	c->found[c->count++] = stream_open(file);
 }
 
@@ -117,12 +144,29 @@ static void let_go(struct chase *c)
 	c->count = 0;
 }
 
+/* Takes out the places of those that a look has found again, and the oldest
+ * when they are too many. */
+static void close_ranks(struct chase *c)
+{
+	size_t kept = 0, some = c->count - c->earlier;
+
+	for (size_t i = 0; i < c->earlier; i++)
+		if (c->found[i] && kept + some < SIBLINGS_MAX)
+			c->found[kept++] = c->found[i];
+		else
+			stream_close(&c->found[i]);
+	memmove(
+	    c->found + kept, c->found + c->earlier, some * sizeof(c->found[0]));
+	c->earlier = kept;
+	c->count = kept + some;
+}
+
 /* The opener tells the newest first, of each directory. */
 static void sort_by_age(struct chase *c)
 {
 	struct file_stream **f = c->found;
 
-	for (size_t i = 0, j = c->count; i + 1 < j; i++) {
+	for (size_t i = c->earlier, j = c->count; i + 1 < j; i++) {
 		struct file_stream *s = f[i];
 		f[i] = f[--j];
 		f[j] = s;
@@ -164,25 +208,40 @@ static bool all_found(const struct chase *c)
 	const struct follow *f = c->follow;
 
 	for (size_t i = 0; i < f->past_count; i++)
-		if (!f->past[i].done && best(c, &f->past[i]) < 0)
+		if (!f->past[i].done && best(c, &f->past[i]) < 0 &&
+		    !(c->tail && stream_is_place(c->tail, &f->past[i])))
 			return false;
 	return true;
 }
 
-/* -1: the supervisor is gone. */
+/* A file that was empty when it was opened may have been written, rotated and
+ * packed before its packed form was found: only now are they known as one. */
+static void look_again(const struct chase *c)
+{
+	for (size_t i = 0; i < c->count; i++)
+		stream_look(c->found[i]);
+	for (struct file_stream *s = c->follow->streams; s; s = s->next)
+		stream_look(s);
+}
+
+/* Looks until a look finds nothing new; what has gone meanwhile stays found.
+ * -1: the supervisor is gone. */
 static int gather(struct chase *c, bool tail_is_new)
 {
 	for (int try = 0; try < TRIES; try++) {
-		let_go(c);
+		c->earlier = c->count;
+		c->is_new = false;
 		if (c->source->env.opener(c->source->env.opener_ctx,
 			OPEN_SIBLINGS, c->follow->path, take_sibling, c) < 0)
 			return -1;
+		close_ranks(c);
 		sort_by_age(c);
-		if (tail_is_new && c->tail)
-			c->found[c->count++] = c->tail;
-		if (all_found(c))
+		if (try > 0 && !c->is_new && all_found(c))
 			break;
 	}
+	if (tail_is_new && c->tail)
+		c->found[c->count++] = c->tail;
+	look_again(c);
 	return 0;
 }
 
@@ -262,13 +321,14 @@ static void continue_open(struct chase *c)
 			stream_seek(c->tail, s->place.offset);
 }
 
-/* mail.log.1.gz beside mail.log.1. */
+/* mail.log.1.gz beside mail.log.1, of whose text too little is there yet. */
 static bool is_packed_form(
     const struct file_stream *packed, const struct file_stream *plain)
 {
 	size_t len = strlen(plain->name);
 
-	return strncmp(packed->name, plain->name, len) == 0 &&
+	return packed->place.head_len < PLACE_HEAD_SURE &&
+	       strncmp(packed->name, plain->name, len) == 0 &&
 	       packed->name[len] == '.' && !strchr(packed->name + len + 1, '.');
 }
 

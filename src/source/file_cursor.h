@@ -14,6 +14,9 @@
 
 enum {
 	PLACE_HEAD_MAX = 256,
+	/* Shorter heads than this are not told apart by content alone: less
+	 * than a time stamp and one byte. */
+	PLACE_HEAD_SURE = 16,
 	/* The current file, and rotated ones that a slow writer may still
 	 * write into. As many as fit into SOURCE_CURSOR_MAX. */
 	FILE_CURSOR_PLACES = 4

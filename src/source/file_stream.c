@@ -23,12 +23,6 @@
 
 #include "base/mem.h"
 
-enum {
-	/* Shorter heads than this are not told apart by content alone: less
-	 * than a time stamp and one byte. */
-	HEAD_SURE = 16
-};
-
 struct feed {
 	struct file_stream *stream;
 	int64_t chunk_at;
@@ -213,6 +207,18 @@ static bool is_intact(struct file_stream *s, int64_t end, struct stat *st)
 	return true;
 }
 
+void stream_look(struct file_stream *s)
+{
+	struct stat st;
+
+	if (s->inflater)
+		return;
+	if (s->place.head_len == 0)
+		find_head(s);
+	/* One that was truncated is for stream_read() to find out. */
+	(void)is_intact(s, 0, &st);
+}
+
 static void on_line(void *ctx, const char *line, size_t len, size_t end)
 {
 	const struct feed *f = ctx;
@@ -304,7 +310,7 @@ bool stream_is_place(const struct file_stream *s, const struct place *p)
 	    place_hash(s->head, p->head_len) != p->head_hash)
 		return false;
 	/* A short file is known when it is all the same. */
-	return same || p->head_len >= HEAD_SURE ||
+	return same || p->head_len >= PLACE_HEAD_SURE ||
 	       p->head_len == s->place.head_len;
 }
 
@@ -314,5 +320,5 @@ bool stream_is_copy(const struct file_stream *s, const struct file_stream *of)
 			 ? s->place.head_len
 			 : of->place.head_len;
 
-	return len >= HEAD_SURE && memcmp(s->head, of->head, len) == 0;
+	return len >= PLACE_HEAD_SURE && memcmp(s->head, of->head, len) == 0;
 }

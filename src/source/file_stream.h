@@ -48,6 +48,8 @@ enum stream_state stream_read(
     struct file_stream *s, char *buffer, size_t size, line_fn *fn, void *ctx);
 /* Takes size and time of change as they are now. */
 void stream_touch(struct file_stream *s);
+/* Learns how much is there now, and more of a beginning that was short. */
+void stream_look(struct file_stream *s);
 /* After STREAM_CUT: to the beginning of whatever is there now. */
 void stream_restart(struct file_stream *s);
 /* True when the file's text begins with what the place was read from. */

@@ -39,6 +39,10 @@ struct world {
 	char conf_text[600];
 	struct conf *conf;
 	struct opener *opener;
+	char hidden[40]; /* the next look beside a log does not see this name */
+	bool hides;      /* in the look that is under way */
+	source_file_fn *given;
+	void *given_ctx;
 	int inotify;
 	uv_loop_t loop;
 	bool looping;
@@ -300,6 +304,33 @@ static inline const struct conf_schema *world_schema(void)
 	return schema;
 }
 
+static void world_give(void *ctx, struct source_file *file)
+{
+	struct world *w = ctx;
+	const char *name = strrchr(file->path, '/');
+
+	if (w->hides && name && strcmp(name + 1, w->hidden) == 0)
+		(void)close(file->fd);
+	else
+		w->given(w->given_ctx, file);
+}
+
+/* The opener, from which one file may hide once: it was renamed just then. */
+static int world_opener(void *ctx, enum source_open what, const char *path,
+    source_file_fn *fn, void *fn_ctx)
+{
+	struct world *w = ctx;
+	int n;
+
+	w->given = fn;
+	w->given_ctx = fn_ctx;
+	w->hides = what == OPEN_SIBLINGS && w->hidden[0];
+	n = opener_run(w->opener, what, path, world_give, w);
+	if (w->hides)
+		w->hidden[0] = '\0';
+	return n;
+}
+
 static inline void world_start(struct world *w)
 {
 	const struct source_kind *kind = source_kind_find("file");
@@ -310,7 +341,8 @@ static inline void world_start(struct world *w)
 		.max_skew = WORLD_SKEW,
 		.sink = world_sink,
 		.sink_ctx = w,
-		.opener = opener_run,
+		.opener = world_opener,
+		.opener_ctx = w,
 	};
 	const struct conf_section *section = conf_at(w->conf, "source", 0);
 
@@ -318,7 +350,6 @@ static inline void world_start(struct world *w)
 	w->inotify = inotify_init1(IN_NONBLOCK | IN_CLOEXEC);
 	must(w->inotify >= 0);
 	w->opener = opener_for(section, w->inotify);
-	env.opener_ctx = w->opener;
 	env.inotify_fd = w->inotify;
 	w->source =
 	    kind->open(&env, section, w->cursors, w->cursor_count, &err);

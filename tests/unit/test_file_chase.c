@@ -44,6 +44,23 @@ static void test_file_chase_reads_an_old_file_moved_far_away(void **state)
 	EXPECT(w, "a", "c", "late");
 }
 
+/* Neither of its names is seen by one look. */
+static void test_file_chase_looks_again_while_files_are_renamed(void **state)
+{
+	struct world *w = *state;
+
+	world_line(w, "mail.log", "a");
+	world_start(w);
+	EXPECT(w, "a");
+	world_stop(w);
+	world_rename(w, "mail.log", "mail.log.2");
+	world_line(w, "mail.log.1", "b");
+	world_line(w, "mail.log", "c");
+	(void)snprintf(w->hidden, sizeof(w->hidden), "mail.log.1");
+	world_start(w);
+	EXPECT(w, "a", "b", "c");
+}
+
 static void test_file_chase_reads_rotations_missed_in_between(void **state)
 {
 	struct world *w = *state;
@@ -428,6 +445,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(test_file_chase_reads_an_old_file_after_rename),
 		TEST(test_file_chase_reads_an_old_file_moved_far_away),
+		TEST(test_file_chase_looks_again_while_files_are_renamed),
 		TEST(test_file_chase_reads_rotations_missed_in_between),
 		TEST(test_file_chase_reads_the_rest_of_a_copytruncate),
 		TEST(test_file_chase_reads_two_copytruncates_at_once),
