@@ -525,6 +525,10 @@ def make_machine(host):
 
 
 def wait_example(machine, address, log="/dev/log"):
+    # A syslogd that finds no pipe does not try again for half a minute.
+    lab.wait_for(machine.path("/var/spool/relaypass-maillog").exists,
+                 "the pipe")
+
     def leased():
         machine.run("logger", "-u", log, "-p", "mail.info", "-t", "dovecot",
                     login(address).partition(": ")[2])
