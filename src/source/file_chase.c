@@ -148,13 +148,18 @@ static void let_go(struct chase *c)
  * when they are too many. */
 static void close_ranks(struct chase *c)
 {
-	size_t kept = 0, some = c->count - c->earlier;
+	size_t kept = 0, some = c->count - c->earlier, gone = 0;
 
 	for (size_t i = 0; i < c->earlier; i++)
-		if (c->found[i] && kept + some < SIBLINGS_MAX)
+		gone += c->found[i] != NULL;
+	for (size_t i = 0; i < c->earlier; i++) {
+		if (c->found[i] && gone + some <= SIBLINGS_MAX) {
 			c->found[kept++] = c->found[i];
-		else
+		} else if (c->found[i]) {
 			stream_close(&c->found[i]);
+			gone--;
+		}
+	}
 	memmove(
 	    c->found + kept, c->found + c->earlier, some * sizeof(c->found[0]));
 	c->earlier = kept;
