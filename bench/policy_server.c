@@ -359,7 +359,7 @@ static void answer(void *ctx, size_t index, const struct server_listener *l,
     const struct question *q, struct answer *out)
 {
 	const struct answering *a = ctx;
-	const struct decide_options options = { SENDER_ANY, "" };
+	const struct decide_options options = { .default_domain = "" };
 
 	(void)index;
 	(void)l;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /*
  * fuzz_decide - any question to an empty ledger. Oracle: only an address of an
- * `always` network is ever allowed, and a question that may not be asked is
- * always answered none.
+ * `always` network is ever allowed, a question that may not be asked is always
+ * answered none, and explain() says the same.
  *
  * Input: one byte of options, the address (16 bytes), then user, sender.
  */
@@ -12,7 +12,7 @@
 #include <unistd.h>
 
 #include "../tests/lease_rules.h"
-#include "decide/decide.h"
+#include "decide/explain.h"
 
 int LLVMFuzzerInitialize(int *argc, char ***argv);
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
@@ -29,6 +29,8 @@ static const char *const texts[RULES] = {
 static char directory[] = "/tmp/relaypass-fuzz-XXXXXX";
 static struct ledger *ledger;
 static struct rules *rules[RULES];
+static struct senders *senders;
+static struct explain told;
 static const struct moment now = { INT64_C(1700000000000), 600000 };
 
 static void clean(void)
@@ -36,6 +38,7 @@ static void clean(void)
 	DIR *d = opendir(directory);
 
 	ledger_close(&ledger);
+	senders_free(&senders);
 	for (struct dirent *e; d && (e = readdir(d));)
 		(void)unlinkat(dirfd(d), e->d_name, 0);
 	if (d)
@@ -52,6 +55,7 @@ int LLVMFuzzerInitialize(int *argc, char ***argv)
 		.ttl = 1800000,
 		.max_skew = 300000,
 		.boot_id = "fuzz" };
+	static const char map[] = "@example.org jo\njo@example.com anna\n";
 	struct err err = { 0 };
 
 	(void)argc;
@@ -59,6 +63,8 @@ int LLVMFuzzerInitialize(int *argc, char ***argv)
 	must(mkdtemp(directory) != NULL);
 	ledger = ledger_open(&o, now, &err);
 	must(ledger != NULL);
+	senders = senders_parse(map, sizeof(map) - 1, "map", &err);
+	must(senders != NULL);
 	(void)atexit(clean);
 	for (int i = 0; i < RULES; i++)
 		rules[i] = rules_from(texts[i], NULL, 0);
@@ -102,14 +108,21 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	q.user_len = (uint16_t)take(&data, &size, q.user, sizeof(q.user) - 1);
 	q.sender_len =
 	    (uint16_t)take(&data, &size, q.sender, sizeof(q.sender) - 1);
+	/* Sometimes it could not be read. */
+	o.senders = q.user_len % 2 ? NULL : senders;
 
 	must(ledger_read_begin(ledger, NULL) == 0);
 	decide(ledger, r, mode, &o, &q, now, &a);
+	explain(ledger, r, mode, &o, &q, now, &told);
 	ledger_read_end(ledger);
+	must(told.answer.verdict == a.verdict &&
+	     told.answer.reason == a.reason && *explain_word(&told));
 	if (a.verdict == VERDICT_ALLOW)
 		must(q.asked && mode == MODE_ENFORCE &&
 		     rules_always(r, &q.addr) && !strcmp(a.reason, "always"));
-	must(a.verdict != VERDICT_TEMPFAIL);
+	if (a.verdict == VERDICT_TEMPFAIL)
+		must(o.require_sender == SENDER_MAP && !o.senders &&
+		     !strcmp(a.reason, "sender-map"));
 	must(a.reason && a.ttl == 0 && a.user_len == 0);
 
 	/* Without a ledger neither. */

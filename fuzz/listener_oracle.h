@@ -109,7 +109,7 @@ static inline void oracle_question(
     const struct oracle *o, const struct question *q)
 {
 	const struct moment now = { 1700000000000, 5000 };
-	const struct decide_options options = { SENDER_ANY, "" };
+	const struct decide_options options = { .default_domain = "" };
 	const struct listener_view views[] = { { .conf = o->section,
 						   .defer = false },
 		{ .conf = o->section, .defer = true, .show_user = true } };
@@ -150,7 +150,7 @@ static inline size_t oracle_feed(const struct oracle *o, const uint8_t *data,
 		d = o->kind->decode(&view, copy + done, len - done, &q, &used);
 		if (d == DECODE_MORE && len - done < o->kind->request_max)
 			break;
-		if (d != DECODE_QUESTION) {
+		if (d != DECODE_QUESTION && d != DECODE_LAST) {
 			seen->bad = true;
 			break;
 		}
@@ -160,6 +160,10 @@ static inline size_t oracle_feed(const struct oracle *o, const uint8_t *data,
 		if (first_time)
 			oracle_question(o, &q);
 		done += used;
+		if (d == DECODE_LAST) {
+			seen->bad = true; /* nothing behind it is read */
+			break;
+		}
 	}
 	free(copy);
 	return done;

@@ -12,29 +12,55 @@
 #include "conf/value.h"
 #include "daemon/schema.h"
 
-enum { LINE_SIZE = 1024 };
+enum { LINE_SIZE = 1024, WIDTH = 78 /* of a line, in bytes */ };
+
+/* What roff takes as the byte; NULL: the byte itself. */
+static const char *escaped(char c)
+{
+	return c == '\\' ? "\\e" : c == '"' ? "\\(dq" : c == '-' ? "\\-" : NULL;
+}
 
 /* Text that roff takes as it is. */
-static void put_text(const char *text)
+static void put_text(const char *text, size_t len)
 {
-	for (; *text != '\0'; text++) {
-		if (*text == '\\')
-			(void)fputs("\\e", stdout);
-		else if (*text == '"')
-			(void)fputs("\\(dq", stdout);
-		else if (*text == '-')
-			(void)fputs("\\-", stdout);
+	for (size_t i = 0; i < len; i++) {
+		const char *escape = escaped(text[i]);
+
+		if (escape)
+			(void)fputs(escape, stdout);
 		else
-			(void)putchar(*text);
+			(void)putchar(text[i]);
 	}
 }
 
-/* A line of text: a dot or quote in front would be a macro. */
+/* How much of the text fits on a line: to its end, or to a blank. */
+static size_t fitting(const char *text)
+{
+	size_t width = 0, blank = 0, i = 0;
+
+	for (; text[i] != '\0'; i++) {
+		const char *escape = escaped(text[i]);
+
+		if (text[i] == ' ' && i > 0)
+			blank = i;
+		width += escape ? strlen(escape) : 1;
+		if (width > WIDTH && blank > 0)
+			return blank;
+	}
+	return i;
+}
+
+/* Lines of text: a dot or quote in front would be a macro. */
 static void put_line(const char *text)
 {
-	(void)fputs(*text == '.' || *text == '\'' ? "\\&" : "", stdout);
-	put_text(text);
-	(void)putchar('\n');
+	while (*text != '\0') {
+		size_t len = fitting(text);
+
+		(void)fputs(*text == '.' || *text == '\'' ? "\\&" : "", stdout);
+		put_text(text, len);
+		(void)putchar('\n');
+		text += len + (text[len] == ' ');
+	}
 }
 
 /* Each on a line of its own, as roff wants them. */
@@ -65,44 +91,46 @@ static void check_help(const char *name, const char *help)
 }
 
 /* A value as a file would have it. */
-static void put_value(const char *text, size_t len)
+static void put_value(FILE *out, const char *text, size_t len)
 {
-	char copy[LINE_SIZE];
 	bool bare = len > 0 && memchr(text, ' ', len) == NULL;
+	const char *quote = bare ? "" : "\"";
 
-	(void)snprintf(copy, sizeof(copy), "%.*s", (int)len, text);
-	(void)fputs(bare ? "" : "\\(dq", stdout);
-	put_text(copy);
-	(void)fputs(bare ? "" : "\\(dq", stdout);
+	(void)fprintf(out, "%s%.*s%s", quote, (int)len, text, quote);
 }
+
+struct words {
+	FILE *out;
+	bool some;
+};
 
 static void put_default_word(void *ctx, const char *word, size_t len)
 {
-	bool *first = ctx;
+	struct words *w = ctx;
 
-	(void)fputs(*first ? " " : ", ", stdout);
-	put_value(word, len);
-	*first = false;
+	(void)fputs(w->some ? ", " : " ", w->out);
+	put_value(w->out, word, len);
+	w->some = true;
 }
 
-static void put_default(const struct option *row)
+static void put_default(FILE *out, const struct option *row)
 {
-	bool first = true;
+	struct words words = { .out = out };
 
 	if (row->def == NULL) {
-		(void)fputs("must be given", stdout);
+		(void)fputs("must be given", out);
 		return;
 	}
-	(void)fputs("default", stdout);
+	(void)fputs("default", out);
 	if (!option_is_list(row))
-		put_default_word(&first, row->def, strlen(row->def));
+		put_default_word(&words, row->def, strlen(row->def));
 	else if (*row->def != '\0')
-		option_each_default(row, put_default_word, &first);
+		option_each_default(row, put_default_word, &words);
 	else
-		(void)fputs(" empty", stdout);
+		(void)fputs(" empty", out);
 }
 
-static void put_type(const struct option *row)
+static void put_type(FILE *out, const struct option *row)
 {
 	static const char *const words[] = {
 		[OPTION_STRING] = "Text",
@@ -118,27 +146,34 @@ static void put_type(const struct option *row)
 	char min[VALUE_TEXT_SIZE], max[VALUE_TEXT_SIZE];
 	char choices[EXPECTED_SIZE];
 
-	put_text(words[row->type]);
+	(void)fputs(words[row->type], out);
 	if (row->type == OPTION_CHOICE) {
 		option_expects(row, choices);
 		choices[0] = 'O';
-		put_text(choices);
+		(void)fputs(choices, out);
 	} else if (row->min != 0 || row->max != 0) {
-		(void)printf(" from %s to %s", value_print(row, row->min, min),
+		(void)fprintf(out, " from %s to %s",
+		    value_print(row, row->min, min),
 		    value_print(row, row->max, max));
 	}
 }
 
 static void put_option(const struct option *row)
 {
+	char line[LINE_SIZE] = "";
+	FILE *out = fmemopen(line, sizeof(line) - 1, "w");
+
+	must(out);
 	check_help(row->name, row->help);
 	(void)printf(".It Ic %s\n", row->name);
 	put_sentences(row->help);
 	(void)puts(".br");
-	put_type(row);
-	(void)fputs("; ", stdout);
-	put_default(row);
-	(void)puts(".");
+	put_type(out, row);
+	(void)fputs("; ", out);
+	put_default(out, row);
+	(void)fputs(".", out);
+	must(fclose(out) == 0);
+	put_line(line);
 }
 
 static void put_options(const struct option *rows)

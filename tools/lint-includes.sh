@@ -8,7 +8,7 @@ set -eu
 cd "$(dirname "$0")/.."
 
 # Room, then what it may include besides its own files: a room, or one file of
-# it (the codec of DRAC is pure, and both ends speak it). Rooms that are not here (daemon, cmd) tie the house together.
+# it (the codecs of DRAC and WHOSON are pure, and both ends speak them). Rooms that are not here (daemon, cmd) tie the house together.
 rooms='
 base
 conf        base
@@ -16,8 +16,9 @@ pattern     base login/login.h
 ledger      base login/login.h
 login       base conf ledger
 decide      base conf login ledger
-listener    base conf decide
-source      base conf pattern login/login.h login/rules.h
+http        base
+listener    base conf decide http source/whoson_codec.h
+source      base conf http pattern login/login.h login/rules.h
 export      base conf ledger source/drac_rpc.h source/drac_portmap.h
 smtp        base conf
 daemon      *
@@ -31,7 +32,8 @@ libraries='
 lmdb.h      ledger export/lmdb.c
 confuse.h   conf
 pcre2.h     pattern
-microhttpd.h source
+microhttpd.h http
+ldns/ldns.h listener
 systemd/sd-journal.h source
 '
 

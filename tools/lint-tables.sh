@@ -61,6 +61,12 @@ table src/source/sources.def SOURCE source_kind
 table src/listener/listeners.def LISTENER listener_kind
 table src/export/exports.def EXPORT export_kind
 table src/cmd/verbs.def VERB verb
+for file in src/cmd/import_*.c; do
+	grep -q '^const struct import_kind import_' "$file" || continue
+	name=$(basename "$file" .c)
+	grep -q "^IMPORT(${name#import_})" src/login/imports.def ||
+	    tell "$file:1: table: IMPORT(${name#import_}) is missing in src/login/imports.def"
+done
 built tests/unit test whole
 built fuzz fuzz short
 for file in fuzz/fuzz_*.c; do

@@ -220,19 +220,28 @@ static bool takes_datagrams(const struct place *p)
 	return p->at->type == ENDPOINT_UNIXGRAM || p->at->type == ENDPOINT_UDP;
 }
 
+int endpoint_check_group(const char *group, const char *option, struct err *err)
+{
+	if (getgrnam(group) || geteuid() != 0)
+		return 0;
+	return err_set(err, EXIT_USER,
+	    "%s: there is no group \"%s\"; make it (groupadd --system %s) or "
+	    "set `%s`",
+	    option, group, group, option);
+}
+
 /* Gives path to the owner's group. Who may not do that is not root and keeps
  * its own group: a trial run or a test. */
 static int give_group(const struct place *p, const char *path, struct err *err)
 {
 	const struct group *gr = getgrnam(p->owner->group);
+	struct err why = { 0 };
 
-	if (!gr && geteuid() != 0)
-		return 0;
+	if (endpoint_check_group(p->owner->group, "group", &why) < 0)
+		return err_set(
+		    err, EXIT_USER, "%s: %s", p->owner->who, why.text);
 	if (!gr)
-		return err_set(err, EXIT_USER,
-		    "%s: there is no group \"%s\"; make it "
-		    "(groupadd --system %s) or set `group`",
-		    p->owner->who, p->owner->group, p->owner->group);
+		return 0;
 	if (lchown(path, (uid_t)-1, gr->gr_gid) == 0 ||
 	    (errno == EPERM && geteuid() != 0))
 		return 0;

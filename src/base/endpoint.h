@@ -43,6 +43,12 @@ bool endpoint_parse_user(const char *text, uid_t *out);
 bool endpoint_peer(
     const struct sockaddr_storage *from, struct addr *addr, uint16_t *port);
 
+/* Whether the group is there that a unix socket is to be given to: for who may
+ * give it, root; others keep their own. -1 and *err (EXIT_USER), with the
+ * option that names it. */
+int endpoint_check_group(
+    const char *group, const char *option, struct err *err);
+
 struct endpoint_owner {
 	const char *who; /* "listener postfix", for messages */
 	mode_t mode;     /* of a unix socket */

@@ -128,7 +128,8 @@ void netset_add(struct netset *set, const struct net *net, int value)
 	row->value = value;
 }
 
-int netset_find(const struct netset *set, const struct addr *a)
+int netset_match(
+    const struct netset *set, const struct addr *a, struct net *net_r)
 {
 	if (!set || set->count == 0)
 		return -1;
@@ -141,10 +142,18 @@ int netset_find(const struct netset *set, const struct addr *a)
 			break;
 		struct addr masked = addr_mask(a, bits);
 		const struct row *row = slot_of(set, &masked, bits);
-		if (row->value >= 0)
-			return row->value;
+		if (row->value < 0)
+			continue;
+		if (net_r)
+			*net_r = row->net;
+		return row->value;
 	}
 	return -1;
+}
+
+int netset_find(const struct netset *set, const struct addr *a)
+{
+	return netset_match(set, a, NULL);
 }
 
 size_t netset_count(const struct netset *set)

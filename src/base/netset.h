@@ -15,5 +15,8 @@ void netset_free(struct netset **set);
 void netset_add(struct netset *set, const struct net *net, int value);
 /* The value of the longest prefix that holds a, or -1. NULL set: -1. */
 int netset_find(const struct netset *set, const struct addr *a);
+/* The same; *net_r (NULL: not wanted) is that network when there is one. */
+int netset_match(
+    const struct netset *set, const struct addr *a, struct net *net_r);
 size_t netset_count(const struct netset *set);
 #endif

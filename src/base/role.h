@@ -13,6 +13,11 @@ enum role {
 	ROLE_ANSWERER,
 	ROLE_WRITER,
 	ROLE_CONNECTOR,
-	ROLE_FIREWALL
+	ROLE_FIREWALL,
+	ROLE_GATEWAY
 };
+enum { ROLE_COUNT = ROLE_GATEWAY + 1 };
+
+/* Its word in logs and metrics. Of a number that is no role: NULL. */
+const char *role_name(int role);
 #endif

@@ -44,6 +44,9 @@ static int take_option(int i, int argc, char **argv,
 
 	if (o && arg[1] != '-' && arg[2])
 		stuck = arg + 2;
+	if (!o && strncmp(arg, "-c", 2) == 0)
+		return err_set(
+		    why, EXIT_USER, "-c FILE stands before the verb");
 	if (!o || (o->flag && stuck))
 		return err_set(why, EXIT_USER, "option %s is not known",
 		    cli_safe(arg, len, shown, sizeof(shown)));

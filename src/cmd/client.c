@@ -29,6 +29,8 @@ struct client {
 	char in[8 * CLIENT_LINE_MAX];
 };
 
+const char *client_starter;
+
 /* --- connecting ----------------------------------------------------------- */
 
 /* Who may connect, in words: the group of the socket, or of the directory that
@@ -61,6 +63,10 @@ static int explain(const struct endpoint *at, int errno_value, struct err *err)
 	case ENOENT:
 	case ENOTDIR:
 	case ECONNREFUSED:
+		if (client_starter)
+			return err_set(err, EXIT_AGAIN,
+			    "nobody answers at %s: start %s first", name,
+			    client_starter);
 		return err_set(err, EXIT_AGAIN,
 		    "nobody answers at %s: start relaypassd, or name its "
 		    "configuration with -c FILE or its socket with -s SOCKET",

@@ -22,6 +22,10 @@ enum {
 
 struct client;
 
+/* The program that is to be started when nobody answers. NULL, as it is at
+ * first: relaypassd, and the caller has the options -c and -s. */
+extern const char *client_starter;
+
 /* Connects. No wait for the peer is longer than patience ms; when `whole`, all
  * of them together are not. NULL and *err: who is not there, or which group may
  * connect. */

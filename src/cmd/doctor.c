@@ -143,6 +143,7 @@ static int run(const struct verb_env *env, int argc, char **argv)
 		.config = env->config,
 		.config_given = env->config_given,
 		.run = doctor_run,
+		.try = doctor_try,
 		.now = clock_now(),
 	};
 	struct printing p = { 0 };

@@ -12,6 +12,7 @@
 
 #include "base/clock.h"
 #include "conf/conf.h"
+#include "doctor_maps.h"
 #include "login/rules.h"
 
 /* --- who listens ---------------------------------------------------------- */
@@ -77,6 +78,16 @@ enum { DOCTOR_OUTPUT_SIZE = 64 * 1024, DOCTOR_RUN_MS = 5000 };
 typedef bool doctor_run_fn(
     const char *const argv[], char out[static DOCTOR_OUTPUT_SIZE]);
 doctor_run_fn doctor_run;
+
+enum { DOCTOR_ABSENT = -1, DOCTOR_LATE = -2 };
+/*
+ * Runs one likewise, drops what it prints and keeps what it complains of.
+ * Returns its exit status; DOCTOR_ABSENT: it is not there or not root's;
+ * DOCTOR_LATE: it did not end in time.
+ */
+typedef int doctor_try_fn(
+    const char *const argv[], char complaint[static DOCTOR_OUTPUT_SIZE]);
+doctor_try_fn doctor_try;
 
 /* The value of a "name = value" line, copied (cut to size). False: no such
  * line. Pure. */
@@ -150,6 +161,9 @@ struct doctor_facts {
 	/* Outputs of doveconf and postconf; "" when there is none. */
 	char dovecot[DOCTOR_OUTPUT_SIZE], dovecot_set[DOCTOR_OUTPUT_SIZE];
 	char postfix[DOCTOR_OUTPUT_SIZE];
+	const char *qmail;   /* its control directory; NULL: there is none */
+	int rcpthosts_error; /* errno of looking at the file in it */
+	struct doctor_maps maps;
 };
 
 /* Where Dovecot logs logins: a path, or "syslog". False: not known. */
@@ -160,6 +174,7 @@ struct doctor_where {
 	const char *config;
 	bool config_given;
 	doctor_run_fn *run;
+	doctor_try_fn *try; /* NULL: no map is opened */
 	struct moment now;
 };
 /* Looks; *f must be zero. 0, or -1 and *err. Release: doctor_forget(). */

@@ -161,11 +161,15 @@ static const char *source_lines(const char *path, char out[static LINES_SIZE])
 	return out;
 }
 
-static void say_unreadable(struct telling *t, const struct doctor_log *log)
+static void say_unreadable(const struct doctor_facts *f, struct telling *t,
+    const struct doctor_log *log)
 {
 	const char *why = log->refused ? log->refused : strerror(log->error);
 
-	if (log->configured)
+	if (!log->refused && log->error == EACCES && !f->root)
+		say(t, DOCTOR_CANNOT, NULL,
+		    "you cannot read %s; run doctor as root", log->path);
+	else if (log->configured)
 		say(t, DOCTOR_DO, NULL,
 		    "relaypassd cannot read %s, which a source names: %s",
 		    log->path, why);
@@ -236,7 +240,7 @@ static void check_log(const struct doctor_facts *f, struct telling *t)
 	say_where_dovecot_logs(f, t);
 	for (size_t i = 0; i < f->log_count; i++)
 		if (f->logs[i].refused || f->logs[i].error)
-			say_unreadable(t, &f->logs[i]);
+			say_unreadable(f, t, &f->logs[i]);
 	if (best)
 		say(t, DOCTOR_GOOD, NULL, "%s can be read and holds logins",
 		    best->path);
@@ -414,6 +418,8 @@ static const struct {
 	{ "plugin", "Does Dovecot tell relaypass itself?", check_plugin },
 	{ "auth", "Could clients do without relaypass?", check_auth },
 	{ "smtp", "Does the SMTP server ask relaypass?", check_smtp },
+	{ "maps", "Can the SMTP server read its maps?", check_maps },
+	{ "qmail", "Does qmail know its own domains?", check_qmail },
 };
 
 const char *doctor_question(const char *check)

@@ -16,7 +16,7 @@
 #include "base/endpoint.h"
 #include "base/mem.h"
 #include "daemon/schema.h"
-#include "doctor.h"
+#include "doctor_private.h"
 #include "pattern/pattern.h"
 
 enum { OWN_MAX = 256 };
@@ -265,6 +265,8 @@ int doctor_look(
 	for (size_t i = 0; i < COUNT_OF(journals); i++)
 		f->journal |= has_entries(where->root, journals[i]);
 	f->control_error = look_at_daemon(f, where->root);
+	doctor_qmail_look(f, where->root);
+	doctor_maps_look(f, where);
 	find_logs(f, where->root);
 	return read_logs(f, err);
 }

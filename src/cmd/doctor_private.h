@@ -2,7 +2,7 @@
 /*
  * doctor_private - what the checks share: doctor_checks.c (the table, servers,
  * logs), doctor_addresses.c (what addresses prove here), doctor_servers.c (how
- * Dovecot and Postfix are set up).
+ * Dovecot and Postfix are set up), doctor_maps_check.c (their databases).
  */
 #ifndef CMD_DOCTOR_PRIVATE_H
 #define CMD_DOCTOR_PRIVATE_H
@@ -31,4 +31,9 @@ check_fn check_private, check_proxy, check_shared, check_ipv6, check_ttl;
 /* doctor_servers.c */
 check_fn check_names, check_trusted, check_backends, check_passwords,
     check_format, check_plugin, check_auth, check_smtp;
+/* doctor_maps_check.c */
+check_fn check_maps;
+/* doctor_qmail.c */
+void doctor_qmail_look(struct doctor_facts *f, const char *root);
+check_fn check_qmail;
 #endif

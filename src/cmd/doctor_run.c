@@ -27,15 +27,18 @@ static bool is_roots(const char *path)
 	       !(st.st_mode & (S_IWGRP | S_IWOTH)) && access(path, X_OK) == 0;
 }
 
-static _Noreturn void become(const char *const argv[], int out)
+/* keep: the standard output or error that somebody reads; the other one goes
+ * nowhere. */
+static _Noreturn void become(const char *const argv[], int out, int keep)
 {
 	static char path[] = "PATH=/usr/sbin:/usr/bin:/sbin:/bin";
 	static char locale[] = "LC_ALL=C";
 	char *const environment[] = { path, locale, NULL };
 	int null = open("/dev/null", O_RDWR);
+	int drop = keep == STDOUT_FILENO ? STDERR_FILENO : STDOUT_FILENO;
 
-	if (null < 0 || dup2(null, STDIN_FILENO) < 0 ||
-	    dup2(null, STDERR_FILENO) < 0 || dup2(out, STDOUT_FILENO) < 0)
+	if (null < 0 || dup2(null, STDIN_FILENO) < 0 || dup2(null, drop) < 0 ||
+	    dup2(out, keep) < 0)
 		_exit(CHILD_FAILED);
 	/* execve() changes none of them; its type is older than const. */
 	(void)execve(argv[0], (char *const *)(uintptr_t)argv, environment);
@@ -72,7 +75,8 @@ static bool read_output(int fd, char out[static DOCTOR_OUTPUT_SIZE])
 	}
 }
 
-bool doctor_run(const char *const argv[], char out[static DOCTOR_OUTPUT_SIZE])
+static int run(
+    const char *const argv[], int keep, char out[static DOCTOR_OUTPUT_SIZE])
 {
 	int ends[2], status = 0;
 	bool done = false;
@@ -80,10 +84,10 @@ bool doctor_run(const char *const argv[], char out[static DOCTOR_OUTPUT_SIZE])
 
 	out[0] = '\0';
 	if (!is_roots(argv[0]) || pipe2(ends, O_CLOEXEC) < 0)
-		return false;
+		return DOCTOR_ABSENT;
 	pid = fork();
 	if (pid == 0)
-		become(argv, ends[1]);
+		become(argv, ends[1], keep);
 	(void)close(ends[1]);
 	if (pid > 0) {
 		done = read_output(ends[0], out);
@@ -93,10 +97,24 @@ bool doctor_run(const char *const argv[], char out[static DOCTOR_OUTPUT_SIZE])
 			;
 	}
 	(void)close(ends[0]);
-	if (done && WIFEXITED(status) && WEXITSTATUS(status) == 0)
+	if (pid > 0 && !done)
+		return DOCTOR_LATE;
+	return pid > 0 && WIFEXITED(status) ? WEXITSTATUS(status)
+					    : CHILD_FAILED;
+}
+
+bool doctor_run(const char *const argv[], char out[static DOCTOR_OUTPUT_SIZE])
+{
+	if (run(argv, STDOUT_FILENO, out) == 0)
 		return true;
 	out[0] = '\0';
 	return false;
+}
+
+int doctor_try(
+    const char *const argv[], char complaint[static DOCTOR_OUTPUT_SIZE])
+{
+	return run(argv, STDERR_FILENO, complaint);
 }
 
 bool doctor_setting(

@@ -108,10 +108,12 @@ static int show(const struct patterns *p, const char *name)
 	const struct pattern_file *f = find(p, name);
 
 	if (!f) {
-		fputs("relaypass: no such server; `relaypass patterns list` "
-		      "names those there are\n",
-		    stderr);
-		return EXIT_NO;
+		char shown[80];
+		fprintf(stderr,
+		    "relaypass: no such server: \"%s\"; `relaypass patterns "
+		    "list` names those there are\n",
+		    cli_safe(name, strlen(name), shown, sizeof(shown)));
+		return EXIT_USER;
 	}
 	fwrite(f->source, 1, f->source_len, stdout);
 	return cli_done(EXIT_YES);

@@ -24,7 +24,8 @@ enum {
 	TEMP_TRIES = 20,
 	FD_FIRST = 3, /* not the client's own */
 	FD_LAST = 1 << 20,
-	MS = 1000
+	MS = 1000,
+	NS_PER_MS = 1000000
 };
 
 /* --- the directory ----------------------------------------------------------
@@ -197,6 +198,31 @@ enum lease_file_state lease_file_look(const struct lease_dir *d,
 	}
 	*len_r = read_all(fd, out);
 	return LEASE_FILE_LIVE;
+}
+
+int64_t lease_file_time(const struct timespec *t)
+{
+	static const int64_t last = INT64_C(1) << 37; /* s */
+
+	if (t->tv_sec < 0)
+		return 0;
+	if (t->tv_sec >= last)
+		return last * MS;
+	return (int64_t)t->tv_sec * MS + t->tv_nsec / NS_PER_MS;
+}
+
+int lease_file_read(const struct lease_dir *d, const char *name,
+    int64_t *changed_r, char out[static LEASE_FILE_MAX], size_t *len_r)
+{
+	struct stat st;
+	AUTO_CLOSE int fd = open_file(d, name, &st);
+
+	*len_r = 0;
+	if (fd < 0)
+		return -1;
+	*changed_r = lease_file_time(&st.st_mtim);
+	*len_r = read_all(fd, out);
+	return 0;
 }
 
 int lease_file_touch(

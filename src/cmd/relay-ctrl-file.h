@@ -14,6 +14,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <time.h>
 
 #include "base/addr.h"
 #include "base/clock.h"
@@ -55,6 +56,13 @@ enum lease_file_state {
 enum lease_file_state lease_file_look(const struct lease_dir *d,
     const struct addr *addr, int64_t expiry, struct moment now,
     char out[static LEASE_FILE_MAX], size_t *len_r);
+/* Reads a file, whatever its age, and leaves it as it is; *changed_r is its
+ * time in wall ms. 0, or -1 and errno: gone, or no plain file. */
+int lease_file_read(const struct lease_dir *d, const char *name,
+    int64_t *changed_r, char out[static LEASE_FILE_MAX], size_t *len_r);
+/* A file's time in wall ms: one before 1970 is 0, and one that no clock of ours
+ * ever shows (a file may say any 64 bits) is 2^37 s. */
+int64_t lease_file_time(const struct timespec *t);
 /* The value of a name in a file's content, or NULL: not there, not ended by a
  * NUL, or with a control character in it. The last one counts. */
 const char *lease_file_value(const char *bytes, size_t len, const char *name);

@@ -10,6 +10,7 @@
 
 #include "base/clock.h"
 #include "base/err.h"
+#include "cli.h"
 #include "daemon/schema.h"
 #include "verb.h"
 
@@ -51,12 +52,16 @@ static int help(const char *name)
 	const struct verb *verb = name ? find_verb(name) : NULL;
 
 	if (name && !verb) {
-		fputs("relaypass: no such verb; see relaypass help\n", stderr);
+		char shown[80];
+		fprintf(stderr,
+		    "relaypass: no such verb: \"%s\"; see relaypass help\n",
+		    cli_safe(name, strlen(name), shown, sizeof(shown)));
 		return EXIT_USER;
 	}
 	if (verb)
-		printf("usage: relaypass [-c FILE] %s\n\n%s\n", verb->usage,
-		    verb->help);
+		printf("usage: relaypass [-c FILE] %s\n\n%s\n%s%s", verb->usage,
+		    verb->help, verb->more ? verb->more : "",
+		    verb->more ? "\n" : "");
 	else
 		print_usage(stdout);
 	return EXIT_YES;
@@ -94,6 +99,8 @@ int main(int argc, char **argv)
 		int n = take_option(i, argv, &env);
 		if (n == 0 && is_help(argv[i]))
 			return help(NULL);
+		if (n == 0 && strcmp(argv[i], "--version") == 0)
+			argv[i] += 2; /* the verb of this name */
 		if (n == 0)
 			break;
 		i += n;
@@ -107,7 +114,7 @@ int main(int argc, char **argv)
 		return help(argv[i + 1]);
 	const struct verb *verb = find_verb(argv[i]);
 	if (!verb)
-		return help("");
+		return help(argv[i]);
 	if (i + 1 < argc && is_help(argv[i + 1]))
 		return help(verb->name);
 	return verb->run(&env, argc - i, argv + i);

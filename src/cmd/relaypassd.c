@@ -19,14 +19,21 @@
 #include "daemon/schema.h"
 #include "daemon/supervisor.h"
 
-static int usage(void)
+static int usage(FILE *out)
 {
-	(void)fputs("usage: relaypassd [-f] [-t] [-c FILE]\n"
+	(void)fputs("usage: relaypassd [-fht] [-c FILE]\n"
 		    "  -c FILE  configuration, default " DEFAULT_CONFIG "\n"
 		    "  -f       stay in the foreground, log to standard error\n"
+		    "  -h       print this\n"
 		    "  -t       check the configuration and exit\n",
-	    stderr);
-	return EXIT_USER;
+	    out);
+	return out == stdout && fflush(out) == 0 ? EXIT_YES : EXIT_USER;
+}
+
+static bool is_help(int argc, char **argv)
+{
+	return argc == 2 &&
+	       (strcmp(argv[1], "-h") == 0 || strcmp(argv[1], "--help") == 0);
 }
 
 /* The parent waits for the first good start, and reports how it went. */
@@ -34,7 +41,8 @@ static int wait_for_start(int fd)
 {
 	char code = EXIT_BUG;
 
-	if (read(fd, &code, 1) != 1 || code != EXIT_YES)
+	/* Who can still speak has told why. */
+	if (read(fd, &code, 1) != 1)
 		(void)fputs("relaypassd: did not start; the mail log of "
 			    "syslog tells why\n",
 		    stderr);
@@ -105,6 +113,8 @@ int main(int argc, char **argv)
 	int option;
 
 	fill_standard();
+	if (is_help(argc, argv))
+		return usage(stdout);
 	while ((option = getopt(argc, argv, "c:ft")) != -1) {
 		if (option == 'c')
 			o.config = optarg;
@@ -113,16 +123,20 @@ int main(int argc, char **argv)
 		else if (option == 't')
 			check = true;
 		else
-			return usage();
+			return usage(stderr);
 	}
 	if (optind != argc)
-		return usage();
+		return usage(stderr);
 	clock_init();
 	config = absolute(o.config);
 	o.config = config;
 	conf = conf_load(o.config, schema(), &err);
 	if (!conf) {
-		(void)fprintf(stderr, "relaypassd: %s\n", err.text);
+		bool none = access(o.config, F_OK) < 0 && errno == ENOENT;
+		(void)fprintf(stderr, "relaypassd: %s%s\n", err.text,
+		    none ? ": copy examples/relaypass.conf there, or name one "
+			   "with -c"
+			 : "");
 		return err.code;
 	}
 	if (check) {

@@ -18,6 +18,7 @@ enum { ROWS_MAX = 1000 };
 /* Topics of which there are several rows, with the name of their array. */
 static const char *const plurals[][2] = {
 	{ "process", "processes" },
+	{ "down", "down" },
 	{ "source", "sources" },
 	{ "listener", "listeners" },
 	{ "export", "exports" },
@@ -112,7 +113,7 @@ static const char *pretty(
 	double n = (double)reply_number(r, p->key);
 	char span[CLI_SPAN_SIZE];
 
-	if (strcmp(p->key, "up") == 0)
+	if (strcmp(p->key, "up") == 0 || strcmp(p->key, "down") == 0)
 		snprintf(
 		    out, size, "%s", cli_span(reply_number(r, p->key), span));
 	else if (strcmp(p->key, "used") != 0 && strcmp(p->key, "map") != 0)

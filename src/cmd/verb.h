@@ -16,6 +16,7 @@ struct verb {
 	const char *name;
 	const char *usage; /* "list [--json] [ADDR]" */
 	const char *help;  /* one sentence */
+	const char *more;  /* lines that only `help VERB` prints, or NULL */
 	/* Returns the exit code (enum exit_code). */
 	int (*run)(const struct verb_env *env, int argc, char **argv);
 };

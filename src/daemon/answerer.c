@@ -9,6 +9,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "answer_log.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "child.h"
@@ -31,7 +32,8 @@ struct answerer {
 	uv_poll_t control;
 	struct addr own[OWN_MAX];
 	size_t own_count;
-	struct decide_options options[BOARD_LISTENERS];
+	struct decide_options options[BOARD_LISTENERS]; /* by section */
+	size_t sections[BOARD_LISTENERS]; /* of the server's listeners */
 };
 
 /* --- one batch of questions ------------------------------------------------
@@ -61,64 +63,38 @@ static void batch_end(void *ctx)
 	a->reading = false;
 }
 
-static void log_allow(const struct server_listener *l, const struct question *q,
-    const struct answer *answer)
-{
-	char addr[ADDR_TEXT_SIZE], user[320], sender[400];
-	const char *mark = q->mark[0] ? q->mark : "-";
-
-	if (!log_wants(LOG_LEVEL_INFO))
-		return;
-	(void)addr_print(&q->addr, addr);
-	(void)log_quote(answer->user, answer->user_len, user, sizeof(user));
-	(void)log_quote(q->sender, q->has_sender ? q->sender_len : 0, sender,
-	    sizeof(sender));
-	log_info(answer->observed ? LOG_RELAY_OBSERVE : LOG_RELAY_ALLOW,
-	    "ip=%s user=%s listener=%s mark=%s sender=%s by=%s ttl=%lld", addr,
-	    user, conf_name(l->conf), mark, sender, answer->reason,
-	    (long long)(answer->ttl / 1000));
-}
-
-static void log_other(const struct server_listener *l, const struct question *q,
-    const struct answer *answer)
-{
-	char addr[ADDR_TEXT_SIZE];
-
-	(void)addr_print(&q->addr, addr);
-	if (answer->verdict == VERDICT_TEMPFAIL)
-		log_warn(LOG_RELAY_TEMPFAIL, "ip=%s listener=%s reason=%s",
-		    addr, conf_name(l->conf), answer->reason);
-	else
-		log_debug(LOG_RELAY_NONE, "ip=%s listener=%s reason=%s", addr,
-		    conf_name(l->conf), answer->reason);
-}
-
 static void answer_one(void *ctx, size_t index, const struct server_listener *l,
     const struct question *q, struct answer *out)
 {
 	struct answerer *a = ctx;
 
 	decide(a->reading ? a->ledger : NULL, a->rules, a->mode,
-	    &a->options[index], q, a->now, out);
-	if (out->verdict == VERDICT_ALLOW || out->observed)
-		log_allow(l, q, out);
-	else if (out->verdict == VERDICT_TEMPFAIL || log_wants(LOG_LEVEL_DEBUG))
-		log_other(l, q, out);
+	    &a->options[a->sections[index]], q, a->now, out);
+	answer_log(conf_name(l->conf), q, out);
 }
 
 /* --- configuration ---------------------------------------------------------
  */
 
-static void set_options(struct answerer *a, const struct conf *conf)
+/* The supervisor saw that all is well. Where that is no longer so, the others
+ * still answer, and that one says that it cannot tell. */
+static void read_options(struct answerer *a, const struct conf *conf)
 {
 	size_t n = conf_count(conf, "listener");
 
 	for (size_t i = 0; i < n && i < BOARD_LISTENERS; i++) {
-		const struct conf_section *s = conf_at(conf, "listener", i);
-		a->options[i].require_sender =
-		    (enum require_sender)conf_number(s, "require-sender");
-		a->options[i].default_domain = conf_string(s, "default-domain");
+		struct err err = { 0 };
+
+		if (listener_decide(
+			conf_at(conf, "listener", i), &a->options[i], &err) < 0)
+			log_error(LOG_LISTENER_ERROR, "%s", err.text);
 	}
+}
+
+static void free_options(struct answerer *a)
+{
+	for (size_t i = 0; i < BOARD_LISTENERS; i++)
+		listener_decide_free(&a->options[i]);
 }
 
 /* Takes a new configuration whose listeners are the same. */
@@ -188,19 +164,23 @@ static void open_ledger(struct answerer *a)
 static void open_server(struct answerer *a)
 {
 	const struct conf *conf = a->env->conf;
-	size_t n = conf_count(conf, "listener");
+	size_t n = 0;
 	struct server_listener listeners[BOARD_LISTENERS] = { 0 };
 	const struct server_hooks hooks = { .answer = answer_one,
 		.batch_begin = batch_begin,
 		.batch_end = batch_end,
 		.ctx = a };
 
-	for (size_t i = 0; i < n; i++) {
+	for (size_t i = 0; i < conf_count(conf, "listener"); i++) {
 		const struct conf_section *s = conf_at(conf, "listener", i);
-		listeners[i].kind = listener_kind_find(conf_kind(s));
-		listeners[i].conf = s;
-		listeners[i].fd = a->env->listen_fds[i];
-		listeners[i].counts = &a->env->slot->listeners[i];
+		struct server_listener *l = &listeners[n];
+
+		l->kind = listener_kind_find(conf_kind(s));
+		l->conf = s;
+		l->fd = a->env->listen_fds[i];
+		l->counts = &a->env->slot->listeners[i];
+		if (!l->kind->gateway)
+			a->sections[n++] = i;
 	}
 	a->server = server_new(&a->loop.loop, listeners, n, &hooks);
 }
@@ -225,7 +205,7 @@ int answerer_main(const struct child_env *env)
 	a->own_count = rules_own_addresses(a->own, OWN_MAX);
 	a->rules =
 	    rules_new(conf_at(env->conf, "lease", 0), a->own, a->own_count);
-	set_options(a, env->conf);
+	read_options(a, env->conf);
 	open_ledger(a);
 	child_loop_init(&a->loop, env->slot, NULL, a);
 	a->loop.second = on_second;
@@ -241,6 +221,7 @@ int answerer_main(const struct child_env *env)
 	server_close(&a->server);
 	ledger_close(&a->ledger);
 	rules_free(&a->rules);
+	free_options(a);
 	log_flush();
 	return EXIT_YES;
 }

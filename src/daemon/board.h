@@ -18,6 +18,7 @@ enum {
 	BOARD_SLOTS = 96,
 	BOARD_LISTENERS = 16,
 	BOARD_NAME = 48,
+	BOARD_SAID = 400,
 	BOARD_PAGE = 4096
 };
 
@@ -29,6 +30,13 @@ struct board_slot {
 	_Atomic uint64_t beat; /* uv_hrtime() of the last sign of life */
 	_Atomic uint64_t started;
 	_Atomic uint32_t restarts;
+	/* Who does not serve: uv_hrtime() of when it ended, 0: it serves or
+	 * was not started yet; its exit code, or minus the signal. */
+	_Atomic uint64_t down_since;
+	_Atomic int32_t down_code;
+	/* exporters: what the log knows already; "": nothing. So that who is
+	 * started again and again does not say the same each time. */
+	char said[BOARD_SAID];
 	/* readers, receivers */
 	_Atomic uint64_t lines, logins, logouts, odd, refused;
 	_Atomic uint64_t dropped; /* receivers: for want of room to wait in */

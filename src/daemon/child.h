@@ -20,18 +20,25 @@ struct child_env {
 	struct board_slot *slot; /* this process's own */
 	pid_t supervisor;
 	int control; /* to the supervisor */
-	int keeper;  /* readers, receivers: channel to the keeper */
-	int inotify; /* readers: their watches */
-	const struct conf_section *source; /* readers, receivers */
-	const struct conf_section *export; /* writers, connectors, firewall */
+	/* Readers, receivers, exporters: channel to the keeper. Gateways that
+	 * may change something: a connection such as one to its control socket;
+	 * else -1. */
+	int keeper;
+	int inotify;                         /* readers: their watches */
+	const struct conf_section *source;   /* readers, receivers */
+	const struct conf_section *export;   /* writers, connectors, firewall */
+	const struct conf_section *listener; /* gateways */
+	size_t listener_index;               /* and its number */
 	const int *source_fds; /* receivers: what their kind opened */
 	size_t source_fd_count;
 	int control_socket;    /* keeper: listening */
-	const int *listen_fds; /* answerers: one for each listener */
+	const int *listen_fds; /* answerers, gateways: by the listener's number
+				*/
 };
 
 typedef int role_main(const struct child_env *env); /* the exit code */
-role_main keeper_main, answerer_main, reader_main, receiver_main, exporter_main;
+role_main keeper_main, answerer_main, reader_main, receiver_main, exporter_main,
+    gateway_main;
 
 /* The ledger's options out of the configuration. */
 void child_ledger_options(

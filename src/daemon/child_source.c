@@ -28,18 +28,8 @@ static void tell_unknown_user(
 
 struct patterns *child_patterns(const struct child_env *env, struct err *err)
 {
-	const struct conf_section *main = conf_at(env->conf, "relaypass", 0);
-	struct patterns_options o = {
-		.dir = conf_string(main, "pattern-directory"),
-		.servers = conf_string(env->source, "servers"),
-	};
-	struct patterns *p;
+	struct patterns *p = source_patterns(env->conf, env->source, err);
 
-	if (!o.servers[0])
-		o.servers = conf_string(main, "servers");
-	if (!o.dir[0])
-		o.dir = NULL;
-	p = patterns_open(&o, err);
 	if (!p)
 		return NULL;
 	log_info(LOG_PATTERN, "servers=%zu jit=%s", patterns_count(p),

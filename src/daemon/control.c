@@ -72,6 +72,7 @@ static void handle_closed(uv_handle_t *handle)
 	if (--c->handles > 0)
 		return;
 	(void)close(c->fd);
+	client_import_end(c);
 	free(c->out);
 	free(c);
 }
@@ -188,18 +189,19 @@ static void client_update(struct client *c)
 	(void)uv_poll_start(&c->poll, events, on_client);
 	if (c->closing)
 		(void)uv_timer_start(&c->idle, on_idle, 0, 0);
-	else if (c->watching)
+	else if (c->watching || c->adopted)
 		(void)uv_timer_stop(&c->idle);
 	else
 		(void)uv_timer_start(&c->idle, on_idle, IDLE_MS, 0);
 }
 
-static void client_new(struct control *k, int fd)
+static void client_new(struct control *k, int fd, bool adopted)
 {
 	struct client *c = xcalloc(1, sizeof(*c));
 
 	c->control = k;
 	c->fd = fd;
+	c->adopted = adopted;
 	c->handles = 2;
 	c->next = k->clients;
 	k->clients = c;
@@ -226,7 +228,7 @@ static void on_listening(uv_poll_t *poll, int status, int events)
 
 	(void)events;
 	if (fd >= 0 && k->count < CLIENTS_MAX) {
-		client_new(k, fd);
+		client_new(k, fd, false);
 	} else if (fd >= 0) {
 		(void)close(fd);
 		log_warn(LOG_CONTROL, "refused=too-many-clients");
@@ -237,6 +239,14 @@ static void on_listening(uv_poll_t *poll, int status, int events)
 		(void)uv_poll_stop(poll);
 		(void)uv_timer_start(&k->again, on_again, AGAIN_MS, 0);
 	}
+}
+
+void control_adopt(struct control *k, int fd)
+{
+	if (k)
+		client_new(k, fd, true);
+	else
+		(void)close(fd);
 }
 
 bool control_is_watched(const struct control *c)

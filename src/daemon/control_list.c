@@ -9,37 +9,42 @@
 #include "base/kv.h"
 #include "control_private.h"
 
-enum { ROW_SIZE = 1400, SLICE_ROWS = 512, SLICES = 16 };
+enum { SLICE_ROWS = 512, SLICES = 16 };
 
-static void put_row(
-    struct client *c, const struct lease *l, struct moment now, bool live)
+bool client_lease_pairs(struct client *c, const struct lease *l,
+    struct moment now, char *line, size_t size, size_t *used)
 {
 	struct ledger *ledger = keeper_ledger(c->control->keeper);
 	struct net net = { l->addr, l->bits };
-	int64_t left = l->end.wall - now.wall;
-	char text[NET_TEXT_SIZE], line[ROW_SIZE];
+	int64_t left = ledger_left(l, now);
+	char text[NET_TEXT_SIZE];
+
+	(void)net_print(&net, text);
+	return kv_put(line, size, used, "lease address", text) &&
+	       kv_put(line, size, used, "user", l->user) &&
+	       kv_put_int(line, size, used, "ttl",
+		   left > 0 ? (left + 999) / 1000 : 0) &&
+	       kv_put_int(line, size, used, "first", l->first_login) &&
+	       kv_put_int(line, size, used, "last", l->last_login) &&
+	       kv_put_int(line, size, used, "end", l->end.wall) &&
+	       kv_put_int(line, size, used, "sessions", l->sessions) &&
+	       kv_put(line, size, used, "source",
+		   ledger_name(ledger, l->source)) &&
+	       kv_put(line, size, used, "server",
+		   ledger_name(ledger, l->server)) &&
+	       kv_put_int(
+		   line, size, used, "tls", (l->flags & LEASE_TLS) != 0) &&
+	       kv_put_int(line, size, used, "by-hand",
+		   (l->flags & LEASE_GRANTED) != 0) &&
+	       kv_put_int(line, size, used, "live", ledger_alive(l, now));
+}
+
+static void put_row(struct client *c, const struct lease *l, struct moment now)
+{
+	char line[ROW_SIZE];
 	size_t used = 0;
 
-	if (l->end.boot - now.boot < left)
-		left = l->end.boot - now.boot;
-	(void)net_print(&net, text);
-	if (kv_put(line, sizeof(line), &used, "lease address", text) &&
-	    kv_put(line, sizeof(line), &used, "user", l->user) &&
-	    kv_put_int(line, sizeof(line), &used, "ttl",
-		left > 0 ? (left + 999) / 1000 : 0) &&
-	    kv_put_int(line, sizeof(line), &used, "first", l->first_login) &&
-	    kv_put_int(line, sizeof(line), &used, "last", l->last_login) &&
-	    kv_put_int(line, sizeof(line), &used, "end", l->end.wall) &&
-	    kv_put_int(line, sizeof(line), &used, "sessions", l->sessions) &&
-	    kv_put(line, sizeof(line), &used, "source",
-		ledger_name(ledger, l->source)) &&
-	    kv_put(line, sizeof(line), &used, "server",
-		ledger_name(ledger, l->server)) &&
-	    kv_put_int(line, sizeof(line), &used, "tls",
-		(l->flags & LEASE_TLS) != 0) &&
-	    kv_put_int(line, sizeof(line), &used, "by-hand",
-		(l->flags & LEASE_GRANTED) != 0) &&
-	    kv_put_int(line, sizeof(line), &used, "live", live)) {
+	if (client_lease_pairs(c, l, now, line, sizeof(line), &used)) {
 		line[used - 1] = '\n';
 		client_put(c, line, used);
 		c->listed++;
@@ -72,7 +77,7 @@ static int slice_row(void *ctx, const struct lease *l)
 	s->last = l->addr;
 	if ((live || s->c->list_all) &&
 	    (!s->c->list_user[0] || strcmp(s->c->list_user, l->user) == 0))
-		put_row(s->c, l, s->now, live);
+		put_row(s->c, l, s->now);
 	return 0;
 }
 

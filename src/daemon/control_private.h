@@ -14,6 +14,7 @@ enum {
 	WORDS_MAX = 8,
 	VALUE_SIZE = 320,
 	OUT_SLICE = 64 * 1024, /* `list` fills so much, then waits */
+	ROW_SIZE = 1400,       /* no row of a lease is longer */
 };
 
 /* A request: its verb and values by key, decoded. */
@@ -32,6 +33,7 @@ struct client {
 	uv_timer_t idle;
 	int fd, handles;
 	bool watching, listing;
+	bool adopted; /* a gateway: may grant and revoke only, and stays */
 	bool ended;   /* says nothing more, but may still listen */
 	bool closing; /* to be dropped */
 	size_t in_used, out_used, out_sent, out_size;
@@ -42,6 +44,7 @@ struct client {
 	bool list_started, list_all, has_address;
 	char list_user[LOGIN_USER_MAX + 1];
 	size_t listed;
+	struct import_batch *import; /* lines of one that wait; or NULL */
 };
 
 struct control {
@@ -67,7 +70,19 @@ int request_address(
 /* Obeys one line. */
 void client_obey(struct client *c, const char *line, size_t len);
 
+/* control_import.c: one line of a batch; and what to do with what waits when
+ * the client goes. */
+void client_import(struct client *c, const struct request *r);
+void client_import_end(struct client *c);
+
 /* control_list.c: begins to list; fills the output with the next rows. */
 void client_list(struct client *c, const struct request *r);
 void client_list_on(struct client *c);
+/* Appends "lease address=... " and what else is told of a lease. Inside a read.
+ */
+bool client_lease_pairs(struct client *c, const struct lease *l,
+    struct moment now, char *line, size_t size, size_t *used);
+
+/* control_explain.c */
+void client_explain(struct client *c, const struct request *r);
 #endif

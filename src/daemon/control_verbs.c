@@ -13,6 +13,8 @@
 #include "base/mem.h"
 #include "control_private.h"
 
+enum { TROUBLE_SIZE = 1300 };
+
 /* --- requests --------------------------------------------------------------
  */
 
@@ -239,20 +241,17 @@ static void verb_mode(struct client *c, const struct request *r)
 /* --- status, watch ---------------------------------------------------------
  */
 
-static const char *const role_words[] = { "reader", "receiver", "keeper",
-	"answerer", "writer", "connector", "firewall" };
-
 static void say_process(struct client *c, const struct board_slot *s)
 {
 	/* Its process may have been taken over. */
 	const int name = (int)strnlen(s->name, sizeof(s->name));
 	const int32_t role = s->role;
 
-	if (role < 0 || role >= (int32_t)COUNT_OF(role_words))
+	if (!role_name(role))
 		return;
 	client_say(c,
 	    "status process role=%s name=%.*s pid=%d restarts=%u up=%llu",
-	    role_words[role], name ? name : 1, name ? s->name : "-", s->pid,
+	    role_name(role), name ? name : 1, name ? s->name : "-", s->pid,
 	    s->restarts,
 	    (unsigned long long)((uv_hrtime() - s->started) / 1000000000u));
 	if (role == ROLE_READER || role == ROLE_RECEIVER)
@@ -272,6 +271,22 @@ static void say_process(struct client *c, const struct board_slot *s)
 		    (unsigned long long)s->renewed,
 		    (unsigned long long)s->denied,
 		    (unsigned long long)s->commits);
+}
+
+/* Who does not serve, and how its last process ended. */
+static void say_down(struct client *c, const struct board_slot *s)
+{
+	const int name = (int)strnlen(s->name, sizeof(s->name));
+	const int32_t role = s->role, code = s->down_code;
+	const uint64_t since = s->down_since, now = uv_hrtime();
+
+	if (!since || !role_name(role))
+		return;
+	client_say(c,
+	    "status down role=%s name=%.*s down=%llu restarts=%u ended=%s-%d",
+	    role_name(role), name ? name : 1, name ? s->name : "-",
+	    (unsigned long long)(now > since ? (now - since) / 1000000000u : 0),
+	    s->restarts, code < 0 ? "signal" : "exit", code < 0 ? -code : code);
 }
 
 /* A listener's numbers are the sum of all answerers'. */
@@ -296,26 +311,41 @@ static void say_listener(struct client *c, size_t i, const char *name)
 	    name, n[0], n[1], n[2], n[3], n[4], n[5], n[6]);
 }
 
+static void say_ledger(struct client *c, struct keeper *k)
+{
+	struct ledger *l = keeper_ledger(k);
+	const char *why = keeper_trouble(k);
+	char trouble[TROUBLE_SIZE] = "";
+	size_t used, map, at = 0;
+
+	ledger_size(l, &used, &map);
+	if (why)
+		(void)kv_put(
+		    trouble, sizeof(trouble), &at, " cannot-be-written", why);
+	client_say(c,
+	    "status ledger leases=%zu used=%zu map=%zu node=%s "
+	    "sequence=%llu directory=%s%.*s",
+	    ledger_rows(l), used, map, ledger_node(l),
+	    (unsigned long long)ledger_sequence(l),
+	    conf_string(
+		conf_at(keeper_env(k)->conf, "relaypass", 0), "directory"),
+	    at ? (int)at - 1 : 0, trouble);
+}
+
 static void verb_status(struct client *c, const struct request *r)
 {
 	struct keeper *k = c->control->keeper;
 	const struct child_env *env = keeper_env(k);
-	struct ledger *l = keeper_ledger(k);
-	size_t used, map;
 
 	(void)r;
-	ledger_size(l, &used, &map);
 	client_say(c, "status version text=%s", RELAYPASS_VERSION);
 	for (size_t i = 0; i < BOARD_SLOTS; i++) {
 		if (env->board->slots[i].pid)
 			say_process(c, &env->board->slots[i]);
 	}
-	client_say(c,
-	    "status ledger leases=%zu used=%zu map=%zu node=%s "
-	    "sequence=%llu directory=%s",
-	    ledger_rows(l), used, map, ledger_node(l),
-	    (unsigned long long)ledger_sequence(l),
-	    conf_string(conf_at(env->conf, "relaypass", 0), "directory"));
+	for (size_t i = 0; i < BOARD_SLOTS; i++)
+		say_down(c, &env->board->slots[i]);
+	say_ledger(c, k);
 	for (size_t i = 0; i < conf_count(env->conf, "listener"); i++)
 		say_listener(
 		    c, i, conf_name(conf_at(env->conf, "listener", i)));
@@ -336,12 +366,21 @@ static const struct {
 	void (*run)(struct client *c, const struct request *r);
 } control_verbs[] = {
 	{ "list", client_list },
+	{ "explain", client_explain },
 	{ "grant", verb_grant },
+	{ "import", client_import },
 	{ "revoke", verb_revoke },
 	{ "mode", verb_mode },
 	{ "status", verb_status },
 	{ "watch", verb_watch },
 };
+
+/* A gateway may have been taken over. */
+static bool may_ask(const struct client *c, const char *verb)
+{
+	return !c->adopted || strcmp(verb, "grant") == 0 ||
+	       strcmp(verb, "revoke") == 0;
+}
 
 void client_obey(struct client *c, const char *line, size_t len)
 {
@@ -353,7 +392,8 @@ void client_obey(struct client *c, const char *line, size_t len)
 		return;
 	}
 	for (size_t i = 0; i < COUNT_OF(control_verbs); i++) {
-		if (strcmp(control_verbs[i].name, r->verb) == 0) {
+		if (strcmp(control_verbs[i].name, r->verb) == 0 &&
+		    may_ask(c, r->verb)) {
 			control_verbs[i].run(c, r);
 			return;
 		}

@@ -6,6 +6,7 @@
  * started again with it: it reads the ledger that the next keeper opened.
  */
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -225,6 +226,27 @@ static void start_handles(struct exporter *x)
 	(void)uv_idle_start(&x->more, on_more);
 }
 
+/* Logs what is wrong unless the one before us did; returns the exit code. */
+static int fail(
+    const struct child_env *env, enum log_event event, const struct err *err)
+{
+	if (strncmp(env->slot->said, err->text, sizeof(env->slot->said)) != 0)
+		log_error(event, "export=%s error=\"%s\" next=\"tries again\"",
+		    conf_name(env->export), err->text);
+	(void)snprintf(
+	    env->slot->said, sizeof(env->slot->said), "%s", err->text);
+	log_flush();
+	return err->code ? err->code : EXIT_BUG;
+}
+
+static void tell_good(const struct child_env *env)
+{
+	if (env->slot->said[0])
+		log_info(LOG_EXPORT_STATE, "export=%s state=good",
+		    conf_name(env->export));
+	env->slot->said[0] = '\0';
+}
+
 int exporter_main(const struct child_env *env)
 {
 	struct exporter *x = xcalloc(1, sizeof(*x));
@@ -237,14 +259,11 @@ int exporter_main(const struct child_env *env)
 	child_stand_back();
 	child_loop_init(&x->loop, env->slot, NULL, x);
 	x->loop.second = on_second;
-	if (open_all(x, &err) < 0) {
-		log_error(LOG_EXPORT_ERROR, "export=%s error=\"%s\"",
-		    conf_name(env->export), err.text);
-		log_flush();
-		return err.code ? err.code : EXIT_BUG;
-	}
+	if (open_all(x, &err) < 0)
+		return fail(env, LOG_EXPORT_ERROR, &err);
 	if (enter(x, &err) < 0)
-		return child_fail(LOG_PRIVILEGE, &err);
+		return fail(env, LOG_PRIVILEGE, &err);
+	tell_good(env);
 	start_handles(x);
 	if (x->kind->start)
 		x->kind->start(x->export, &x->loop.loop);

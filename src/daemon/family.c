@@ -27,9 +27,6 @@ enum {
 	BACKOFF_MAX_MS = 30000
 };
 
-const char *const family_roles[] = { "reader", "receiver", "keeper", "answerer",
-	"writer", "connector", "firewall" };
-
 /* --- the plan --------------------------------------------------------------
  */
 
@@ -50,12 +47,24 @@ static struct member *add_member(struct family *f, enum role role,
 	return m;
 }
 
+/* The listeners that have a process of their own, or the others. */
+static size_t count_listeners(const struct conf *conf, bool gateways)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < conf_count(conf, "listener"); i++)
+		n += gateways ==
+		     listener_kind_find(conf_kind(conf_at(conf, "listener", i)))
+			 ->gateway;
+	return n;
+}
+
 static size_t answerers_wanted(const struct conf *conf)
 {
 	int64_t n = conf_number(conf_at(conf, "relaypass", 0), "answerers");
 	long cores = sysconf(_SC_NPROCESSORS_ONLN);
 
-	if (conf_count(conf, "listener") == 0)
+	if (count_listeners(conf, false) == 0)
 		return 0;
 	if (n == 0)
 		n = cores;
@@ -65,14 +74,28 @@ static size_t answerers_wanted(const struct conf *conf)
 int family_fits(const struct conf *conf, struct err *err)
 {
 	if (conf_count(conf, "listener") <= BOARD_LISTENERS &&
-	    1 + answerers_wanted(conf) + conf_count(conf, "source") +
-		    conf_count(conf, "export") <=
+	    1 + answerers_wanted(conf) + count_listeners(conf, true) +
+		    conf_count(conf, "source") + conf_count(conf, "export") <=
 		BOARD_SLOTS)
 		return 0;
 	return err_set(err, EXIT_USER,
 	    "too many listeners (at most %d) or sources and exports with "
 	    "answerers (at most %d together)",
 	    BOARD_LISTENERS, BOARD_SLOTS - 1);
+}
+
+static void plan_gateways(struct family *f, const struct conf *conf)
+{
+	for (size_t i = 0; i < conf_count(conf, "listener"); i++) {
+		const struct conf_section *s = conf_at(conf, "listener", i);
+		struct member *m;
+
+		if (!listener_kind_find(conf_kind(s))->gateway)
+			continue;
+		m = add_member(f, ROLE_GATEWAY, NULL, conf_name(s));
+		m->listener = s;
+		m->listener_index = i;
+	}
 }
 
 int family_plan(struct family *f, const struct conf *conf, struct err *err)
@@ -84,6 +107,10 @@ int family_plan(struct family *f, const struct conf *conf, struct err *err)
 		return -1;
 	f->conf = conf;
 	f->count = 0;
+	for (size_t i = 0; i < BOARD_SLOTS; i++) {
+		f->board->slots[i].down_since = 0;
+		f->board->slots[i].said[0] = '\0';
+	}
 	(void)add_member(f, ROLE_KEEPER, NULL, "");
 	for (size_t i = 0; i < answerers; i++) {
 		char name[24];
@@ -103,6 +130,7 @@ int family_plan(struct family *f, const struct conf *conf, struct err *err)
 		    f, source_kind_find(conf_kind(s))->role, s, conf_name(s))
 		    ->source_fds = &f->source_fds[i];
 	}
+	plan_gateways(f, conf);
 	return 0;
 }
 
@@ -139,10 +167,15 @@ static void close_others(struct family *f, const struct member *m)
 		(void)close(f->ready_fd);
 	if (m->role != ROLE_KEEPER)
 		(void)close(f->control_socket);
-	for (size_t i = 0;
-	     m->role != ROLE_ANSWERER && i < conf_count(f->conf, "listener");
-	     i++)
-		(void)close(f->listen_fds[i]);
+	for (size_t i = 0; i < conf_count(f->conf, "listener"); i++) {
+		bool gateway = listener_kind_find(
+		    conf_kind(conf_at(f->conf, "listener", i)))
+				   ->gateway;
+		if (m->role == ROLE_ANSWERER
+			? gateway
+			: !m->listener || m->listener_index != i)
+			(void)close(f->listen_fds[i]);
+	}
 	for (size_t i = 0; i < BOARD_SLOTS; i++) {
 		const struct family_fds *set = &f->source_fds[i];
 		for (size_t j = 0; set != m->source_fds && j < set->count; j++)
@@ -159,6 +192,29 @@ static void leave_terminal(void)
 		(void)dup2(null, STDERR_FILENO);
 }
 
+static int run_role(const struct member *m, const struct child_env *env)
+{
+	switch (m->role) {
+	case ROLE_KEEPER:
+		return keeper_main(env);
+	case ROLE_ANSWERER:
+		return answerer_main(env);
+	case ROLE_READER:
+	case ROLE_RECEIVER:
+		return source_kind_find(conf_kind(m->source))->live
+			   ? receiver_main(env)
+			   : reader_main(env);
+	case ROLE_WRITER:
+	case ROLE_CONNECTOR:
+	case ROLE_FIREWALL:
+		return exporter_main(env);
+	case ROLE_GATEWAY:
+		return gateway_main(env);
+	default:
+		return EXIT_BUG;
+	}
+}
+
 static _Noreturn void child_main(
     struct family *f, struct member *m, int control, int keeper)
 {
@@ -172,6 +228,8 @@ static _Noreturn void child_main(
 		.inotify = m->inotify,
 		.source = m->source,
 		.export = m->export,
+		.listener = m->listener,
+		.listener_index = m->listener_index,
 		.source_fds = m->source_fds ? m->source_fds->fds : NULL,
 		.source_fd_count = m->source_fds ? m->source_fds->count : 0,
 		.control_socket = f->control_socket,
@@ -184,7 +242,7 @@ static _Noreturn void child_main(
 	close_others(f, m);
 	if (!f->stderr_log)
 		leave_terminal();
-	(void)snprintf(role, sizeof(role), "%s%s%s", family_roles[m->role],
+	(void)snprintf(role, sizeof(role), "%s%s%s", role_name(m->role),
 	    *name ? " " : "", name);
 	log_open(f->stderr_log ? LOG_TO_STDERR : LOG_TO_SYSLOG,
 	    (enum log_level)conf_number(
@@ -195,27 +253,7 @@ static _Noreturn void child_main(
 	(void)close(f->mode_fd);
 	board_narrow(f->board, m->slot, f->board_fd);
 	(void)close(f->board_fd);
-	switch (m->role) {
-	case ROLE_KEEPER:
-		code = keeper_main(&env);
-		break;
-	case ROLE_ANSWERER:
-		code = answerer_main(&env);
-		break;
-	case ROLE_READER:
-	case ROLE_RECEIVER:
-		code = source_kind_find(conf_kind(m->source))->live
-			   ? receiver_main(&env)
-			   : reader_main(&env);
-		break;
-	case ROLE_WRITER:
-	case ROLE_CONNECTOR:
-	case ROLE_FIREWALL:
-		code = exporter_main(&env);
-		break;
-	default:
-		code = EXIT_BUG;
-	}
+	code = run_role(m, &env);
 	log_flush();
 	_exit(code);
 }
@@ -226,8 +264,25 @@ static int introduce(struct family *f, const struct member *m, int fd)
 	struct wire_path hello = { .h = { .type = WIRE_CHANNEL } };
 
 	(void)snprintf(hello.path, sizeof(hello.path), "%s%s",
-	    m->export ? EXPORT_CHANNEL : "", m->name);
+	    m->export     ? EXPORT_CHANNEL
+	    : m->listener ? GATEWAY_CHANNEL
+			  : "",
+	    m->name);
 	return wire_send(f->members[0].control, &hello.h, fd);
+}
+
+/* A gateway that changes nothing has no way to the keeper. */
+bool family_has_channel(const struct member *m)
+{
+	if (m->listener)
+		return listener_kind_find(conf_kind(m->listener))
+		    ->changes(m->listener);
+	return m->source || m->export;
+}
+
+static int make_channel(const struct member *m, int pair[2])
+{
+	return m->listener ? wire_pair_lines(pair) : wire_pair(pair);
 }
 
 void family_later(struct member *m)
@@ -265,13 +320,11 @@ static void start_member(struct family *f, struct member *m)
 		family_later(m);
 		return;
 	}
-	if (m->source || m->export) {
-		if (wire_pair(pair) == 0) {
-			reader_end = pair[0];
-			keeper_end = pair[1];
-		}
-		m->wants_channel = false;
+	if (family_has_channel(m) && make_channel(m, pair) == 0) {
+		reader_end = pair[0];
+		keeper_end = pair[1];
 	}
+	m->wants_channel = false;
 	if (m->source && source_kind_find(conf_kind(m->source))->files) {
 		m->inotify = inotify_init1(IN_NONBLOCK | IN_CLOEXEC);
 		m->opener = opener_for(m->source, m->inotify);
@@ -299,11 +352,11 @@ static void start_member(struct family *f, struct member *m)
 	(void)fcntl(control[0], F_SETFL, O_NONBLOCK);
 	m->control = control[0];
 	m->slot->pid = m->pid;
-	if ((m->source || m->export) && introduce(f, m, keeper_end) < 0)
+	if (family_has_channel(m) && introduce(f, m, keeper_end) < 0)
 		(void)kill(m->pid, SIGTERM); /* with the keeper; starts again */
 }
 
-/* A receiver outlives the keeper, and speaks to the next one. */
+/* A receiver or gateway outlives the keeper, and speaks to the next one. */
 static void connect_again(struct family *f, struct member *m)
 {
 	struct wire_path here = { .h = { .type = WIRE_CHANNEL } };
@@ -311,7 +364,7 @@ static void connect_again(struct family *f, struct member *m)
 
 	/* A keeper that cannot write (a full disk) takes none. */
 	m->channel_at = uv_hrtime() + CHANNEL_MS * FAMILY_MS;
-	if (wire_pair(pair) < 0) {
+	if (make_channel(m, pair) < 0) {
 		log_error(LOG_CHILD, "socketpair: %s", strerror(errno));
 		return;
 	}

@@ -17,12 +17,14 @@ struct member {
 	int inotify;    /* readers */
 	unsigned fails; /* in a row */
 	bool ready;
-	bool wants_channel;    /* receivers: its own is broken */
+	bool wants_channel;    /* receivers, gateways: its own is broken */
 	char name[BOARD_NAME]; /* the slot's may be written by others */
 	/* Readers and receivers; borrowed from conf. */
 	const struct conf_section *source;
 	const struct family_fds *source_fds; /* receivers */
 	const struct conf_section *export;   /* writers, connectors, firewall */
+	const struct conf_section *listener; /* gateways */
+	size_t listener_index;
 	uint64_t channel_at; /* uv_hrtime(); no new one before */
 	struct board_slot *slot;
 	struct opener *opener; /* readers; NULL while not running */
@@ -52,8 +54,9 @@ struct family {
 	size_t count;
 	pid_t self;
 	uint64_t ledger_inode; /* the answerers' */
-	int failed;            /* exit code of a child that cannot start */
-	bool ended;            /* a source says that nothing more will come */
+	int failed;            /* exit code of a child that cannot start ... */
+	const struct member *failed_member; /* ... this one */
+	bool ended; /* a source says that nothing more will come */
 };
 
 /* -1: too many sources or listeners. */
@@ -79,6 +82,8 @@ void family_reap(struct family *f);
 void family_check(struct family *f, uint64_t timeout_ms);
 /* Ends all members of a role in good order, by force after some seconds. */
 void family_stop(struct family *f, enum role role);
+/* The same for all that answer: answerers and gateways. */
+void family_stop_listeners(struct family *f);
 /* The same for all that exports run in. */
 void family_stop_exports(struct family *f);
 bool family_ready(const struct family *f);

@@ -8,8 +8,8 @@
 
 #define FAMILY_MS UINT64_C(1000000) /* in uv_hrtime() */
 
-extern const char *const family_roles[];
-
+/* Whether it speaks to the keeper. */
+bool family_has_channel(const struct member *m);
 /* When it may start again, after m->fails bad starts. */
 void family_later(struct member *m);
 /* Closes what belongs to a member that has ended. */

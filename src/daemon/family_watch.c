@@ -54,7 +54,7 @@ static int family_send(struct member *m, const struct wire_header *h, int fd)
 	if (errno != EPIPE && errno != ECONNRESET)
 		log_error(LOG_CHILD,
 		    "role=%s name=%s pid=%d ended=takes-no-message",
-		    family_roles[m->role], m->name, m->pid);
+		    role_name(m->role), m->name, m->pid);
 	if (m->pid)
 		(void)kill(m->pid, SIGKILL);
 	return -1;
@@ -98,7 +98,7 @@ static void end_stale(struct family *f, int32_t pid)
 		if (m->pid != pid || m->role == ROLE_KEEPER)
 			continue;
 		log_error(LOG_CHILD, "role=%s pid=%d ended=stale-snapshot",
-		    family_roles[m->role], m->pid);
+		    role_name(m->role), m->pid);
 		(void)kill(m->pid, SIGKILL);
 	}
 }
@@ -115,7 +115,9 @@ static void keeper_is_ready(struct family *f)
 	f->ledger_inode = stat(path, &st) == 0 ? st.st_ino : 0;
 	for (size_t i = 0; before && before != f->ledger_inode && i < f->count;
 	     i++) {
-		if (f->members[i].role == ROLE_ANSWERER && f->members[i].pid)
+		if ((f->members[i].role == ROLE_ANSWERER ||
+			f->members[i].listener) &&
+		    f->members[i].pid)
 			(void)kill(f->members[i].pid, SIGTERM);
 	}
 }
@@ -128,7 +130,7 @@ static void end_blind(const struct family *f, const struct member *m)
 	    uv_hrtime() - m->started < BLIND_MS * FAMILY_MS)
 		return;
 	log_error(LOG_CHILD, "role=%s name=%s pid=%d ended=no-ledger",
-	    family_roles[m->role], m->name, m->pid);
+	    role_name(m->role), m->name, m->pid);
 	(void)kill(m->pid, SIGTERM);
 }
 
@@ -148,15 +150,18 @@ void family_message(struct family *f, struct member *m)
 		return;
 	if (message.h.type == WIRE_READY) {
 		m->ready = true;
+		m->slot->down_since = 0;
 		if (m->role == ROLE_KEEPER)
 			keeper_is_ready(f);
 	} else if (message.h.type == WIRE_OPEN) {
 		open_files(m, &message.path);
 	} else if (message.h.type == WIRE_STALE && m->role == ROLE_KEEPER) {
 		end_stale(f, message.h.value);
-	} else if (message.h.type == WIRE_BLIND && m->role == ROLE_ANSWERER) {
+	} else if (message.h.type == WIRE_BLIND &&
+		   (m->role == ROLE_ANSWERER || m->listener)) {
 		end_blind(f, m);
-	} else if (message.h.type == WIRE_CHANNEL && m->source) {
+	} else if (message.h.type == WIRE_CHANNEL &&
+		   (m->source || (m->listener && family_has_channel(m)))) {
 		m->wants_channel = true;
 	} else if (message.h.type == WIRE_ENDED && m->source &&
 		   source_kind_find(conf_kind(m->source))->ends) {
@@ -188,6 +193,19 @@ void family_tell(struct family *f, const char *text, size_t len)
 /* --- ending ----------------------------------------------------------------
  */
 
+/* An export that cannot start is started again and again: told once. */
+static bool is_told(const struct member *m, int code)
+{
+	return m->export && m->slot->down_since && m->slot->down_code == code;
+}
+
+static void note_down(struct member *m, int code)
+{
+	if (!m->slot->down_since)
+		m->slot->down_since = uv_hrtime();
+	m->slot->down_code = code;
+}
+
 static void member_died(struct family *f, struct member *m, int status)
 {
 	bool good = m->ready && uv_hrtime() - m->started >= GOOD_MS * FAMILY_MS;
@@ -197,16 +215,19 @@ static void member_died(struct family *f, struct member *m, int status)
 		code = 0; /* ended by us before it had its handler */
 	else if (WIFSIGNALED(status))
 		log_error(LOG_CHILD, "role=%s name=%s pid=%d died=signal-%d",
-		    family_roles[m->role], m->name, m->pid, WTERMSIG(status));
-	else if (code)
+		    role_name(m->role), m->name, m->pid, WTERMSIG(status));
+	else if (code && !is_told(m, code))
 		log_error(LOG_CHILD, "role=%s name=%s pid=%d died=exit-%d",
-		    family_roles[m->role], m->name, m->pid, code);
+		    role_name(m->role), m->name, m->pid, code);
 	m->fails = good ? 0 : m->fails + 1;
 	/* An export whose target is not there must not cost the answers. */
 	if (!m->ready && !m->export && !f->failed &&
-	    (code == EXIT_USER || m->fails >= STARTS_MAX))
+	    (code == EXIT_USER || m->fails >= STARTS_MAX)) {
 		f->failed = code ? code : EXIT_AGAIN;
+		f->failed_member = m;
+	}
 	family_forget(m);
+	note_down(m, code || !WIFSIGNALED(status) ? code : -WTERMSIG(status));
 	m->pid = 0;
 	m->slot->pid = 0;
 	m->ready = false;
@@ -244,7 +265,7 @@ void family_check(struct family *f, uint64_t timeout_ms)
 		if (!m->ready && now - beat < 10 * timeout_ms * FAMILY_MS)
 			continue;
 		log_error(LOG_CHILD, "role=%s name=%s pid=%d ended=no-life",
-		    family_roles[m->role], m->name, m->pid);
+		    role_name(m->role), m->name, m->pid);
 		(void)kill(m->pid, SIGKILL);
 		m->slot->beat = now;
 	}
@@ -286,6 +307,12 @@ void family_stop(struct family *f, enum role role)
 			signal_role(f, role, SIGKILL);
 		}
 	}
+}
+
+void family_stop_listeners(struct family *f)
+{
+	family_stop(f, ROLE_ANSWERER);
+	family_stop(f, ROLE_GATEWAY);
 }
 
 void family_stop_exports(struct family *f)

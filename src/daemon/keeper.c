@@ -21,6 +21,7 @@
 #include "base/mem.h"
 #include "fault.h"
 #include "keeper_private.h"
+#include "listener/listener.h"
 #include "lockdown.h"
 #include "proc.h"
 
@@ -205,6 +206,7 @@ static int flush(struct keeper *k)
 		log_error(LOG_LEDGER_ERROR, "waiting=%zu error=\"%s\"",
 		    k->pending_logins, err.text);
 		k->stuck = true;
+		k->stuck_error = err;
 		channels_listen(k, false);
 		(void)uv_timer_start(
 		    &k->commit_timer, on_commit_timer, RETRY_MS, 0);
@@ -260,6 +262,12 @@ int keeper_transaction(struct keeper *k,
 /* --- the supervisor --------------------------------------------------------
  */
 
+static bool is_gateway(const char *channel)
+{
+	return strncmp(channel, GATEWAY_CHANNEL, sizeof(GATEWAY_CHANNEL) - 1) ==
+	       0;
+}
+
 static void on_supervisor(uv_poll_t *poll, int status, int events)
 {
 	struct keeper *k = poll->data;
@@ -269,7 +277,10 @@ static void on_supervisor(uv_poll_t *poll, int status, int events)
 		      : wire_receive(k->env->control, k->message, &fd, false);
 
 	(void)events;
-	if (got == 1 && k->message->h.type == WIRE_CHANNEL && fd >= 0)
+	if (got == 1 && k->message->h.type == WIRE_CHANNEL && fd >= 0 &&
+	    is_gateway(k->message->path.path))
+		control_adopt(k->control, fd);
+	else if (got == 1 && k->message->h.type == WIRE_CHANNEL && fd >= 0)
 		channel_add(k, k->message->path.path, fd);
 	else if (fd >= 0)
 		(void)close(fd);
@@ -397,6 +408,7 @@ int keeper_main(const struct child_env *env)
 	k->message = xmalloc(sizeof(*k->message));
 	k->rules = rules_new(conf_at(env->conf, "lease", 0), own,
 	    rules_own_addresses(own, OWN_MAX));
+	keeper_read_listeners(k);
 	k->proc = proc_open();
 	child_stand_back();
 	child_loop_init(&k->loop, env->slot, stop_keeper, k);
@@ -416,6 +428,8 @@ int keeper_main(const struct child_env *env)
 	apply_free(&k->apply);
 	ledger_close(&k->ledger);
 	rules_free(&k->rules);
+	for (size_t i = 0; i < BOARD_LISTENERS; i++)
+		listener_decide_free(&k->listeners[i]);
 	log_flush();
 	return code;
 }

@@ -7,15 +7,38 @@
 #include <string.h>
 
 #include "base/log.h"
-#include "decide/decide.h"
+#include "base/mem.h"
 #include "export/follow.h"
 #include "keeper_private.h"
+#include "listener/listener.h"
 
 enum rules_mode keeper_mode(struct keeper *k)
 {
 	int set = ledger_mode(k->ledger);
 
 	return set ? (enum rules_mode)(set - 1) : rules_mode(k->rules);
+}
+
+const char *keeper_trouble(const struct keeper *k)
+{
+	return k->stuck ? k->stuck_error.text : NULL;
+}
+
+const struct decide_options *keeper_listener(struct keeper *k, size_t i)
+{
+	must(i < BOARD_LISTENERS);
+	return &k->listeners[i];
+}
+
+void keeper_read_listeners(struct keeper *k)
+{
+	const struct conf *conf = k->env->conf;
+	struct err err;
+
+	/* One that cannot be read is logged by who answers there. */
+	for (size_t i = 0; i < conf_count(conf, "listener"); i++)
+		(void)listener_decide(
+		    conf_at(conf, "listener", i), &k->listeners[i], &err);
 }
 
 void keeper_look(

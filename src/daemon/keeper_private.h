@@ -34,6 +34,7 @@ struct keeper {
 	struct apply *apply;
 	struct proc *proc;
 	struct control *control;
+	struct decide_options listeners[BOARD_LISTENERS]; /* for `explain` */
 	struct channel *channels;
 	struct pending *pending;
 	size_t pending_count, pending_size, pending_logins;
@@ -46,7 +47,8 @@ struct keeper {
 	uint64_t last_commit; /* loop time, ms */
 	uint64_t last_hold, last_readers;
 	uint64_t next_tick_work; /* not before; after a failure */
-	bool stuck;              /* the last commit failed */
+	bool stuck;              /* the last commit failed ... */
+	struct err stuck_error;  /* ... for this reason */
 	uint64_t journal;        /* its last row that exports were told of */
 	union wire_message *message;
 };
@@ -55,7 +57,9 @@ struct keeper {
  * meanwhile. */
 void keeper_schedule(struct keeper *k);
 
-/* keeper_look.c: what the ledger says of one address now, for a receiver. */
+/* keeper_look.c: reads what decides at each listener; before the lock-down. */
+void keeper_read_listeners(struct keeper *k);
+/* What the ledger says of one address now, for a receiver. */
 void keeper_look(
     struct keeper *k, const struct addr *addr, struct source_told *out);
 /* Whether the source of this name is a live one. */

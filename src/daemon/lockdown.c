@@ -55,6 +55,7 @@ static const struct role_row {
 	[ROLE_CONNECTOR] = { "relaypass-out", 0, CALL_BASIC | CALL_SERVE },
 	[ROLE_FIREWALL] = { "relaypass-out", 1U << CAP_NET_ADMIN,
 	    CALL_BASIC | CALL_FIREWALL },
+	[ROLE_GATEWAY] = { "relaypass-ask", 0, CALL_BASIC | CALL_SERVE },
 };
 
 int lockdown_user(enum role role, struct lockdown_user *out, struct err *err)
@@ -76,7 +77,11 @@ int lockdown_account(
 	if (out->uid != 0)
 		return 0;
 	pw = getpwnam(name);
-	if (!pw || pw->pw_uid == 0)
+	if (pw && pw->pw_uid == 0)
+		return err_set(err, EXIT_USER,
+		    "user %s may not be root; name an account without rights",
+		    name);
+	if (!pw)
 		return err_set(err, EXIT_USER,
 		    "user %s does not exist; make it with: adduser --system "
 		    "--group --no-create-home --home /nonexistent %s",

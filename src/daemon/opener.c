@@ -191,6 +191,9 @@ static void tell(struct opener *o, const char *path, enum walk_found found,
 	char quoted[2 * SOURCE_KEY_MAX];
 	const char *why = found == WALK_REFUSED ? w->why : NULL;
 
+	/* Who looks once, and watches nothing, says himself what he may not. */
+	if (o->inotify_fd < 0 && found == WALK_FAILED && w->error == EACCES)
+		return;
 	if (!remember(o, path, why, found == WALK_REFUSED ? 0 : w->error))
 		return;
 	log_quote(path, strlen(path), quoted, sizeof(quoted));

@@ -22,6 +22,7 @@
 #include "family.h"
 #include "lockdown.h"
 #include "schema.h"
+#include "sense.h"
 #include "supervisor_private.h"
 
 enum {
@@ -29,6 +30,7 @@ enum {
 	RUN_MODE = 0755,
 	LEDGER_MODE = 0700,
 	PATH_SIZE = 4096,
+	PLACE_SIZE = 160,
 	ORPHANS_MS = 10000,
 	ORPHANS_LOOK_MS = 20
 };
@@ -137,6 +139,17 @@ static int open_control(struct supervisor *s, struct err *err)
 	return s->family.control_socket;
 }
 
+static void tell_listens(const struct conf_section *listener)
+{
+	char place[PLACE_SIZE];
+	struct endpoint at;
+
+	if (listener_place(listener, &at))
+		log_info(LOG_LISTENER_OPEN, "listener=%s kind=%s listen=%s",
+		    conf_name(listener), conf_kind(listener),
+		    endpoint_print(&at, place, sizeof(place)));
+}
+
 static int open_listeners(struct supervisor *s, struct err *err)
 {
 	size_t n = conf_count(s->conf, "listener");
@@ -148,8 +161,7 @@ static int open_listeners(struct supervisor *s, struct err *err)
 		if (fd < 0)
 			return -1;
 		s->family.listen_fds[i] = fd;
-		log_info(LOG_LISTENER_OPEN, "listener=%s kind=%s listen=%s",
-		    conf_name(c), conf_kind(c), conf_string(c, "listen"));
+		tell_listens(c);
 	}
 	return 0;
 }
@@ -190,6 +202,7 @@ static int prepare(struct supervisor *s, struct err *err)
 	    (conf_count(s->conf, "export") > 0 &&
 		lockdown_user(ROLE_WRITER, &user, err) < 0) ||
 	    lockdown_user(ROLE_ANSWERER, &user, err) < 0 ||
+	    sense_first(s->conf, s->o->config, err) < 0 ||
 	    make_directory(run, RUN_MODE, ROLE_KEEPER, err) < 0 ||
 	    make_directory(conf_string(main, "directory"), LEDGER_MODE,
 		ROLE_KEEPER, err) < 0)
@@ -290,6 +303,21 @@ static void loop(struct supervisor *s)
 	}
 }
 
+/* The last line says that this was the end, and whose. */
+static void tell_failed_start(const struct supervisor *s)
+{
+	const struct member *m = s->family.failed_member;
+
+	log_error(LOG_START_ERROR,
+	    "role=%s name=%s error=\"does not start\" next=\"see the lines "
+	    "before\"",
+	    role_name(m->role), m->name);
+	if (!s->o->stderr_log)
+		(void)fputs("relaypassd: did not start; the mail log of syslog "
+			    "tells why\n",
+		    stderr);
+}
+
 static void remove_sockets(struct supervisor *s)
 {
 	char path[PATH_SIZE];
@@ -317,16 +345,18 @@ int supervisor_run(const struct supervisor_options *o, struct conf *conf)
 	s->o = o;
 	s->conf = conf;
 	if (prepare(s, &err) < 0) {
-		log_error(LOG_START, "%s", err.text);
+		log_error(LOG_START_ERROR, "error=\"%s\"", err.text);
 		if (!o->stderr_log) /* somebody waits at a terminal */
 			(void)fprintf(stderr, "relaypassd: %s\n", err.text);
 		s->code = err.code;
 	} else {
 		loop(s);
+		if (s->code != EXIT_YES)
+			tell_failed_start(s);
 		/* The reverse of the start. */
 		family_stop(&s->family, ROLE_READER);
 		family_stop(&s->family, ROLE_RECEIVER);
-		family_stop(&s->family, ROLE_ANSWERER);
+		family_stop_listeners(&s->family);
 		family_stop_exports(&s->family);
 		family_stop(&s->family, ROLE_KEEPER);
 	}

@@ -12,6 +12,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "schema.h"
+#include "sense.h"
 #include "supervisor_private.h"
 
 enum { PLACE_SIZE = 160 };
@@ -80,17 +81,6 @@ static int find_socket(const struct supervisor *s, const struct conf_section *c,
 	return -1;
 }
 
-/* Everything about a section that only its use would show otherwise. */
-static int check_listener(const struct conf_section *c, struct err *err)
-{
-	struct listener *l = listener_new(c, err);
-
-	if (!l)
-		return -1;
-	listener_free(&l);
-	return 0;
-}
-
 static void drop_sockets(
     const struct conf *next, const struct sockets *sockets, size_t n)
 {
@@ -112,7 +102,7 @@ static int next_sockets(struct supervisor *s, const struct conf *next,
 	memset(out, 0, sizeof(*out));
 	for (size_t i = 0; i < n && i < BOARD_LISTENERS; i++) {
 		const struct conf_section *c = conf_at(next, "listener", i);
-		int old = check_listener(c, err) < 0
+		int old = listener_check(c, err) < 0
 			      ? -2
 			      : find_socket(s, c, out, err);
 
@@ -166,18 +156,29 @@ static struct conf *next_conf(
 		    "directory, run-directory and control-group change at a "
 		    "restart only");
 		conf_free(&next);
+	} else if (sense_first(next, s->o->config, err) < 0) {
+		conf_free(&next);
 	}
 	return next;
 }
 
+static bool has_map(const struct conf *conf)
+{
+	for (size_t i = 0; i < conf_count(conf, "listener"); i++)
+		if (listener_has_map(conf_at(conf, "listener", i)))
+			return true;
+	return false;
+}
+
 /* Answerers keep their connections unless the listeners changed, or what they
- * opened the ledger with. */
+ * opened the ledger with; or may have, in a file that they can open no more. */
 static bool answerers_stay(const struct conf *a, const struct conf *b)
 {
 	const struct conf_section *old = conf_at(a, "lease", 0);
 	const struct conf_section *new = conf_at(b, "lease", 0);
 
-	return conf_same(a, b, "listener") && conf_same(a, b, "relaypass") &&
+	return conf_same(a, b, "listener") && !has_map(b) &&
+	       conf_same(a, b, "relaypass") &&
 	       conf_number(old, "ipv6-prefix") ==
 		   conf_number(new, "ipv6-prefix") &&
 	       conf_number(old, "ttl") == conf_number(new, "ttl");
@@ -195,6 +196,7 @@ static void change_over(struct supervisor *s, struct conf *next,
 	family_stop(f, ROLE_RECEIVER);
 	if (!stay)
 		family_stop(f, ROLE_ANSWERER);
+	family_stop(f, ROLE_GATEWAY);
 	family_stop_exports(f);
 	family_stop(f, ROLE_KEEPER);
 	memcpy(answerers, f->members, sizeof(answerers));

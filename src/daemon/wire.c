@@ -25,6 +25,12 @@ int wire_pair(int fds[2])
 	return 0;
 }
 
+int wire_pair_lines(int fds[2])
+{
+	return socketpair(
+	    AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, fds);
+}
+
 size_t wire_size(const struct wire_header *h)
 {
 	static const size_t sizes[WIRE_TYPE_COUNT] = {

@@ -88,9 +88,14 @@ union wire_message {
 /* What the name of an export's channel begins with; no source has such a one.
  */
 #define EXPORT_CHANNEL "export/"
+/* The same for a gateway: a stream, on which the keeper takes lines as on its
+ * control socket, but grant and revoke only. */
+#define GATEWAY_CHANNEL "gateway/"
 
 /* A connected pair, close-on-exec. 0, or -1 with errno. */
 int wire_pair(int fds[2]);
+/* The same, but a stream for lines of text; both ends are non-blocking. */
+int wire_pair_lines(int fds[2]);
 /* The size that a message of this header must have; 0: no such type. */
 size_t wire_size(const struct wire_header *h);
 /* Sends one message and, when fd >= 0, a descriptor. Blocking descriptors wait.

@@ -8,13 +8,7 @@
  */
 #include "decide.h"
 
-#include <string.h>
-#include <strings.h>
-
-struct text {
-	const char *at;
-	size_t len;
-};
+#include "mail.h"
 
 /* The search among the leases of one address. */
 struct choice {
@@ -32,61 +26,42 @@ struct choice {
 	struct lease lease; /* the best so far */
 };
 
-static bool same(struct text a, struct text b)
-{
-	return a.len == b.len && !strncasecmp(a.at, b.at, a.len);
-}
-
-/* What stands behind the last '@'; len 0 when there is none. */
-static struct text domain_of(struct text mail)
-{
-	const char *at = memrchr(mail.at, '@', mail.len);
-
-	if (!at)
-		return (struct text){ "", 0 };
-	return (struct text){ at + 1, (size_t)(mail.at + mail.len - (at + 1)) };
-}
-
-static struct text local_of(struct text mail)
-{
-	const char *at = memrchr(mail.at, '@', mail.len);
-
-	return (struct text){ mail.at, at ? (size_t)(at - mail.at) : mail.len };
-}
-
-/* A login name as a mail address, in two parts: bare names get the default
- * domain, "" when there is none. */
-static struct text user_domain(struct text user, const struct decide_options *o)
-{
-	const char *completion = o->default_domain ? o->default_domain : "";
-
-	if (memrchr(user.at, '@', user.len))
-		return domain_of(user);
-	return (struct text){ completion, strlen(completion) };
-}
-
 static bool is_user(
     struct text sender, struct text user, const struct decide_options *o)
 {
 	return user.len && sender.len &&
-	       same(local_of(sender), local_of(user)) &&
-	       same(domain_of(sender), user_domain(user, o));
+	       text_same(mail_local(sender), mail_local(user)) &&
+	       text_same(
+		   mail_domain(sender), user_domain(user, o->default_domain));
 }
 
 static bool is_domain(
     struct text sender, struct text user, const struct decide_options *o)
 {
-	struct text domain = user_domain(user, o);
+	struct text domain = user_domain(user, o->default_domain);
 
-	return user.len && domain.len && same(domain_of(sender), domain);
+	return user.len && domain.len && text_same(mail_domain(sender), domain);
 }
 
-/* Time left on the clock that ends it first. */
-static int64_t time_left(const struct lease *l, struct moment now)
+/* Whether a lease of this user answers for this sender. */
+static bool may_send(const struct choice *c, struct text user, bool is_sender)
 {
-	int64_t wall = l->end.wall - now.wall, boot = l->end.boot - now.boot;
+	const struct decide_options *o = c->options;
 
-	return wall < boot ? wall : boot;
+	switch (o->require_sender) {
+	case SENDER_ANY:
+		return true;
+	case SENDER_USER:
+		return is_sender;
+	case SENDER_DOMAIN:
+		return is_domain(c->sender, user, o);
+	case SENDER_MAP:
+		return o->senders &&
+		       senders_allow(o->senders, c->sender.at, c->sender.len,
+			   user.at, user.len, o->default_domain);
+	default:
+		return false;
+	}
 }
 
 /*
@@ -95,43 +70,34 @@ static int64_t time_left(const struct lease *l, struct moment now)
  */
 enum { SLACK_MS = 60000 };
 
-/* Who may not create a lease any more has none; a grant by hand stays. */
-static bool may_user(const struct choice *c, const struct lease *row)
+/* What keeps a row from being a live lease such as the rules of now can have
+ * made: NULL, or the word for it. Who may not create a lease any more has none;
+ * a grant by hand stays. */
+static const char *flaw(const struct choice *c, const struct lease *row)
 {
-	return (row->flags & LEASE_GRANTED) ||
-	       rules_user(c->rules, row->user, row->user_len) == JUDGE_NONE;
-}
+	enum judgement no;
 
-/* A live lease such as the rules of now can have made: one that is longer, or
- * of another prefix length, or of a user who is denied since, is none. */
-static bool is_sound(const struct choice *c, const struct lease *row)
-{
-	return ledger_alive(row, c->now) && row->bits == c->bits &&
-	       row->end.boot - c->now.boot <= c->ttl + SLACK_MS &&
-	       may_user(c, row);
+	if (!ledger_alive(row, c->now))
+		return "over";
+	if (row->bits != c->bits)
+		return "prefix";
+	if (row->end.boot - c->now.boot > c->ttl + SLACK_MS)
+		return "too-long";
+	if (row->flags & LEASE_GRANTED)
+		return NULL;
+	no = rules_user(c->rules, row->user, row->user_len);
+	return no == JUDGE_NONE ? NULL : rules_reason(no);
 }
 
 static void consider(struct choice *c, const struct lease *row)
 {
 	struct text user = { row->user, row->user_len };
 	bool is_sender = is_user(c->sender, user, c->options);
-	int64_t left = time_left(row, c->now);
+	int64_t left = ledger_left(row, c->now);
 
 	c->seen = true;
-	switch (c->options->require_sender) {
-	case SENDER_ANY:
-		break;
-	case SENDER_USER:
-		if (!is_sender)
-			return;
-		break;
-	case SENDER_DOMAIN:
-		if (!is_domain(c->sender, user, c->options))
-			return;
-		break;
-	default:
+	if (!may_send(c, user, is_sender))
 		return;
-	}
 	if (c->found && c->found_is_sender > is_sender)
 		return;
 	if (c->found && c->found_is_sender == is_sender && left <= c->left)
@@ -148,7 +114,7 @@ static int consider_row(void *ctx, const struct lease *row)
 
 	if (!addr_equal(&row->addr, &c->masked))
 		return 1;
-	if (is_sound(c, row))
+	if (!flaw(c, row))
 		consider(c, row);
 	return 0;
 }
@@ -174,29 +140,56 @@ static enum ledger_found choose(struct choice *c, const struct question *q)
 		return found;
 	/* The ledger looked already; here nothing is taken on trust. When the
 	 * longest one does not count, another may. */
-	if (!is_sound(c, &one))
+	if (flaw(c, &one))
 		return q->has_user ? LEDGER_MISSING : choose_among(c);
 	consider(c, &one);
 	return c->found ? LEDGER_FOUND : LEDGER_MISSING;
+}
+
+static void choice_begin(struct choice *c, const struct rules *r,
+    const struct decide_options *o, const struct question *q, struct moment now)
+{
+	*c = (struct choice){
+		.rules = r, .now = now, .options = o, .sender = { "", 0 }
+	};
+	c->ttl = rules_ttl(r);
+	c->masked = rules_mask(r, &q->addr, &c->bits);
+	if (q->has_sender)
+		c->sender = (struct text){ q->sender, q->sender_len };
+}
+
+const char *decide_flaw(const struct rules *r, const struct decide_options *o,
+    const struct question *q, const struct lease *row, struct moment now)
+{
+	struct text user = { row->user, row->user_len };
+	struct choice c;
+	const char *word;
+
+	choice_begin(&c, r, o, q, now);
+	if ((word = flaw(&c, row)))
+		return word;
+	if (q->has_user && (q->user_len != user.len ||
+			       memcmp(q->user, user.at, user.len) != 0))
+		return "user";
+	return may_send(&c, user, is_user(c.sender, user, o)) ? NULL : "sender";
 }
 
 static enum verdict by_lease(struct ledger *l, const struct rules *r,
     const struct decide_options *o, const struct question *q, struct moment now,
     struct answer *out)
 {
-	struct choice c = { .ledger = l,
-		.rules = r,
-		.now = now,
-		.options = o,
-		.sender = { "", 0 } };
+	struct choice c;
 
-	c.ttl = rules_ttl(r);
-	c.masked = rules_mask(r, &q->addr, &c.bits);
-	if (q->has_sender)
-		c.sender = (struct text){ q->sender, q->sender_len };
+	choice_begin(&c, r, o, q, now);
+	c.ledger = l;
+	if (o->require_sender == SENDER_MAP && !o->senders) {
+		out->reason = "sender-map";
+		return VERDICT_TEMPFAIL;
+	}
 	switch (l ? choose(&c, q) : LEDGER_ERROR) {
 	case LEDGER_FOUND:
 		out->reason = "lease";
+		out->by = c.lease.flags & LEASE_GRANTED ? BY_HAND : BY_LEASE;
 		out->ttl = c.left < rules_ttl(r) ? c.left : rules_ttl(r);
 		out->user_len = c.lease.user_len;
 		memcpy(out->user, c.lease.user, sizeof(out->user));
@@ -229,6 +222,7 @@ void decide(struct ledger *l, const struct rules *r, enum rules_mode mode,
 	}
 	if (rules_always(r, &q->addr)) {
 		out->reason = "always";
+		out->by = BY_ALWAYS;
 		verdict = VERDICT_ALLOW;
 	} else if ((no = rules_address(r, &q->addr)) != JUDGE_NONE) {
 		out->reason = rules_reason(no);

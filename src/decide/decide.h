@@ -7,13 +7,20 @@
 #define DECIDE_DECIDE_H
 #include "ledger/ledger.h"
 #include "login/rules.h"
+#include "senders.h"
 
 /* Zero is the safe answer. */
 enum verdict { VERDICT_NONE = 0, VERDICT_ALLOW, VERDICT_TEMPFAIL };
 
-enum { QUESTION_MAIL_MAX = 320 }; /* RFC 5321: 64 + 1 + 255 */
+enum {
+	QUESTION_MAIL_MAX = 320, /* RFC 5321: 64 + 1 + 255 */
+	QUESTION_ECHO_MAX = 288
+};
 
-enum require_sender { SENDER_ANY, SENDER_USER, SENDER_DOMAIN };
+/* What an ALLOW rests on. */
+enum answer_by { BY_NOTHING = 0, BY_LEASE, BY_HAND, BY_ALWAYS };
+
+enum require_sender { SENDER_ANY, SENDER_USER, SENDER_DOMAIN, SENDER_MAP };
 
 struct question {
 	struct addr addr;
@@ -25,6 +32,10 @@ struct question {
 	char recipient[QUESTION_MAIL_MAX + 1];
 	char user[LOGIN_USER_MAX + 1];
 	char mark[64]; /* instance or queue id, for the log */
+	/* What its answer repeats of a request: the codec's own, and touched
+	 * by no other kind's. */
+	uint16_t echo_len;
+	char echo[QUESTION_ECHO_MAX];
 };
 
 struct answer {
@@ -32,6 +43,7 @@ struct answer {
 	const char *reason; /* a constant word: "lease", "always", "no-lease",
 			     * "mode-off", "ledger" ... */
 	bool observed;      /* mode observe: would have been ALLOW */
+	enum answer_by by;  /* of an ALLOW, or of what is observed */
 	int64_t ttl;        /* ms left, for ALLOW by a lease */
 	uint8_t user_len;
 	char user[LOGIN_USER_MAX + 1];
@@ -40,6 +52,9 @@ struct answer {
 struct decide_options {
 	enum require_sender require_sender;
 	const char *default_domain; /* completes bare login names; "" none */
+	/* SENDER_MAP: whose sender is whose; NULL, it cannot be read: TEMPFAIL
+	 */
+	const struct senders *senders;
 };
 
 /* ledger may be NULL (it cannot be opened): TEMPFAIL. Inside a read of l. The
@@ -47,4 +62,13 @@ struct decide_options {
 void decide(struct ledger *l, const struct rules *r, enum rules_mode mode,
     const struct decide_options *o, const struct question *q, struct moment now,
     struct answer *out);
+
+/*
+ * Why decide() does not count this row as a lease of the question's address: a
+ * constant word, or NULL when it does. "over"; "prefix" and "too-long" (other
+ * rules made it); a rule's word (its user is denied since); "user" (the
+ * question names another); "sender" (as require-sender wants it).
+ */
+const char *decide_flaw(const struct rules *r, const struct decide_options *o,
+    const struct question *q, const struct lease *row, struct moment now);
 #endif

@@ -36,6 +36,9 @@ enum {
 	SPARE_BYTES = 1 << 20,
 	MAGIC_AT = 12,
 	KEY_SIZE = 64,
+	PAGE_MIN = 512,
+	PAGE_MAX = 65536,
+	PREFIX_MAX = 12, /* leaves room for the longest key */
 	WORDS = 8
 };
 
@@ -48,16 +51,23 @@ const struct option berkeley_options[] = { IN_PLACE_OPTIONS,
 	    "Exim's dbm wants it." },
 	{ "cidr", OPTION_BOOL, "no", 0, 0, NULL,
 	    "Keys end with /32 or /128, as of a dracd that was built so." },
+	{ "prefix", OPTION_STRING, "", 0, 0, NULL,
+	    "Text before each key, as it is looked up: pop: for a popauth.m4 "
+	    "with its tag POP:, which Sendmail makes lower case." },
+	{ "page-size", OPTION_INT, "0", 0, PAGE_MAX, NULL,
+	    "Bytes of a page of a new file, a power of two from 512; 0 leaves "
+	    "it to the library." },
 	OPTION_END };
 
 struct export
 {
 	struct in_place *file;
-	const char *path;
+	const char *path, *prefix;
 	DBTYPE type;
 	bool full_ipv6, cidr;
 	unsigned nul; /* bytes */
-	int fd;       /* borrowed: of the file */
+	unsigned page;
+	int fd; /* borrowed: of the file */
 	DB *db;
 	bool changed;
 	time_t changed_before; /* of the file, when the change began */
@@ -114,9 +124,11 @@ static unsigned print_key(
     const struct export *e, const struct addr *a, char out[static KEY_SIZE])
 {
 	bool four = addr_is_ipv4(a);
-	size_t used = e->full_ipv6 && !four ? print_full_ipv6(a, out)
-					    : addr_print(a, out);
+	char text[KEY_SIZE];
 
+	(void)(e->full_ipv6 && !four ? print_full_ipv6(a, text)
+				     : addr_print(a, text));
+	size_t used = (size_t)snprintf(out, KEY_SIZE, "%s%s", e->prefix, text);
 	if (e->cidr)
 		used += (size_t)snprintf(
 		    out + used, KEY_SIZE - used, four ? "/32" : "/128");
@@ -168,6 +180,8 @@ static int begin(void *ctx, bool anew, size_t rows, struct err *err)
 	}
 	e->db->set_errcall(e->db, no_text);
 	rc = e->db->set_cachesize(e->db, 0, CACHE_BYTES, 1);
+	if (rc == 0 && e->page)
+		rc = e->db->set_pagesize(e->db, e->page);
 	if (rc == 0)
 		rc =
 		    e->db->open(e->db, NULL, e->path, NULL, e->type, how, MODE);
@@ -242,6 +256,22 @@ static int commit(void *ctx, struct err *err)
 /* --- for the kinds ---------------------------------------------------------
  */
 
+int berkeley_check(const struct conf_section *conf, struct err *err)
+{
+	const char *prefix = conf_string(conf, "prefix");
+	int64_t page = conf_number(conf, "page-size");
+
+	if (strlen(prefix) > PREFIX_MAX)
+		return conf_wrong(conf, err,
+		    "prefix: \"%s\": expected at most %d characters", prefix,
+		    PREFIX_MAX);
+	if (page && (page < PAGE_MIN || (page & (page - 1))))
+		return conf_wrong(conf, err,
+		    "page-size: %lld: expected a power of two from %d to %d",
+		    (long long)page, PAGE_MIN, PAGE_MAX);
+	return 0;
+}
+
 static struct export *open_type(const struct export_env *env,
     const struct conf_section *conf, DBTYPE type, struct err *err)
 {
@@ -256,10 +286,13 @@ static struct export *open_type(const struct export_env *env,
 
 	e->type = type;
 	e->path = conf_string(conf, "path");
+	e->prefix = conf_string(conf, "prefix");
+	e->page = (unsigned)conf_number(conf, "page-size");
 	e->full_ipv6 = conf_number(conf, "ipv6") == 0;
 	e->nul = conf_number(conf, "nul") != 0;
 	e->cidr = conf_number(conf, "cidr") != 0;
-	e->file = in_place_open(env, conf, &kind, err);
+	if (berkeley_check(conf, err) == 0)
+		e->file = in_place_open(env, conf, &kind, err);
 	if (e->file)
 		return e;
 	free(e);

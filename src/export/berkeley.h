@@ -10,6 +10,7 @@
 
 extern const struct option berkeley_options[];
 
+int berkeley_check(const struct conf_section *conf, struct err *err);
 struct export *berkeley_open_hash(const struct export_env *env,
     const struct conf_section *conf, struct err *err);
 struct export *berkeley_open_btree(const struct export_env *env,

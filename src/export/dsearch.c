@@ -111,6 +111,7 @@ const struct export_kind export_dsearch = {
 	.options = dsearch_options,
 	.whole = true,
 	.needs = folder_needs,
+	.look = folder_look,
 	.open = dsearch_open,
 	.apply = dsearch_apply,
 	.close = dsearch_close,

@@ -68,6 +68,13 @@ struct export_kind {
 	/* NULL: nothing. Pure. */
 	void (*needs)(
 	    const struct conf_section *conf, struct export_needs *out);
+	/* Values of options that only who writes them can mend: they do not
+	 * depend on the machine. open() refuses the same. NULL: whatever its
+	 * rows take is good. -1 and *err (EXIT_USER). */
+	int (*check)(const struct conf_section *conf, struct err *err);
+	/* What open() would meet on the machine now; changes nothing. NULL: not
+	 * to be told beforehand. -1 and *err. */
+	int (*look)(const struct conf_section *conf, struct err *err);
 	/* Runs before the lock-down: looks names up, opens directories. */
 	struct export *(*open)(const struct export_env *env,
 	    const struct conf_section *conf, struct err *err);
@@ -81,4 +88,10 @@ struct export_kind {
 
 extern const struct export_kind *const export_kinds[]; /* ends with NULL */
 const struct export_kind *export_kind_find(const char *name);
+/* What is wrong in the section whatever the machine is like: a daemon with it
+ * must not start. -1 and *err (EXIT_USER). */
+int export_check(const struct conf_section *conf, struct err *err);
+/* What is missing on the machine now, its account too. It may come: nobody is
+ * to be stopped by it. For root; changes nothing. -1 and *err. */
+int export_look(const struct conf_section *conf, struct err *err);
 #endif

@@ -38,6 +38,13 @@ void folder_needs(const struct conf_section *conf, struct export_needs *out)
 	out->account = *user ? user : NULL;
 }
 
+int folder_look(const struct conf_section *conf, struct err *err)
+{
+	AUTO_CLOSE int fd = target_directory(conf_string(conf, "path"), err);
+
+	return fd < 0 ? -1 : 0;
+}
+
 struct folder *folder_open(const struct export_env *env,
     const struct conf_section *conf, const struct folder_kind *kind,
     struct err *err)

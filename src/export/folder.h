@@ -33,6 +33,8 @@ struct folder_kind {
 struct folder;
 
 void folder_needs(const struct conf_section *conf, struct export_needs *out);
+/* look() of such a kind: whether its directory is there. */
+int folder_look(const struct conf_section *conf, struct err *err);
 struct folder *folder_open(const struct export_env *env,
     const struct conf_section *conf, const struct folder_kind *kind,
     struct err *err);

@@ -21,7 +21,7 @@ enum {
 	MS = 1000
 };
 
-static const char letters[] = "ahqdcuet%", addresses[] = "ahqdc";
+static const char letters[] = "ah4qdcsuet%", addresses[] = "ah4qdcs";
 
 int format_check(const char *format, struct err *err)
 {
@@ -39,8 +39,8 @@ int format_check(const char *format, struct err *err)
 		c++;
 		if (!*c || !strchr(letters, *c))
 			return err_set(err, EXIT_USER,
-			    "format: \"%%%.1s\" is none of %%a %%h %%q %%d "
-			    "%%c %%u %%e %%t %%%%",
+			    "format: \"%%%.1s\" is none of %%a %%h %%4 %%q %%d "
+			    "%%c %%s %%u %%e %%t %%%%",
 			    c);
 		has_address |= strchr(addresses, *c) != NULL;
 	}
@@ -96,6 +96,21 @@ static bool courier(
 	return true;
 }
 
+/* As Sendmail writes a client's address: no group of zeros left out. */
+static void sendmail(const struct addr *a, char out[static FORMAT_FULL_SIZE])
+{
+	size_t used;
+
+	if (addr_is_ipv4(a)) {
+		(void)addr_print(a, out);
+		return;
+	}
+	used = (size_t)snprintf(out, FORMAT_FULL_SIZE, "IPv6");
+	for (size_t i = 0; i < sizeof(a->bytes); i += 2)
+		used += (size_t)snprintf(out + used, FORMAT_FULL_SIZE - used,
+		    ":%x", a->bytes[i] << 8 | a->bytes[i + 1]);
+}
+
 /* Into *piece; false: no form. */
 static bool print_address(
     char letter, const struct roll_row *row, char piece[static PIECE_SIZE])
@@ -113,10 +128,19 @@ static bool print_address(
 		if (!host)
 			return false;
 		break;
+	case '4':
+		if (!addr_is_ipv4(&row->addr))
+			return false;
+		break;
 	case 'd':
 		if (!host)
 			return false;
 		(void)format_full(&row->addr, '.', text);
+		break;
+	case 's':
+		if (!host)
+			return false;
+		sendmail(&row->addr, text);
 		break;
 	case 'c':
 		if (!courier(row, text))

@@ -4,9 +4,11 @@
  *
  *     %a  address, 192.0.2.7 or 2001:db8::7; a network: 2001:db8:1::/64
  *     %h  the same, but only of hosts: a network has no line
+ *     %4  the same, but only of IPv4: Debian's tcprules stops at other lines
  *     %q  as %a, IPv6 in double quotes (Exim's iplsearch)
  *     %d  IPv6 in full with dots (Exim's net-lsearch); hosts only
  *     %c  Courier's smtpaccess: IPv6 as :2001:0db8: and so on
+ *     %s  as Sendmail's maps have it, IPv6:2001:db8:0:0:0:0:0:7; hosts only
  *     %u  user, coded as base/kv.h says: no byte of it can end a line
  *     %e  end of the lease, %t its last login: seconds since 1970
  *     %%  a percent sign

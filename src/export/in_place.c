@@ -75,7 +75,7 @@ static int make_file(const struct in_place *p, struct err *err)
 	const struct passwd *pw;
 
 	target_parent(p->path, parent, strlen(p->path) + 2);
-	directory = target_directory(parent, err);
+	directory = target_directory_of_others(parent, err);
 	if (directory < 0)
 		return -1;
 	fd = open(p->path, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC,
@@ -88,6 +88,17 @@ static int make_file(const struct in_place *p, struct err *err)
 	if (pw && fchown(fd, pw->pw_uid, pw->pw_gid) < 0)
 		return err_errno(err, EXIT_AGAIN, errno, "%s", p->path);
 	return fchmod(fd, MODE_NEW);
+}
+
+int in_place_look(const struct conf_section *conf, struct err *err)
+{
+	const char *path = conf_string(conf, "path");
+	char parent[PATH_MAX];
+	AUTO_CLOSE int directory = -1;
+
+	target_parent(path, parent, sizeof(parent));
+	directory = target_directory_of_others(parent, err);
+	return directory < 0 ? -1 : target_look(path, directory, err);
 }
 
 static void close_file(struct in_place *p)

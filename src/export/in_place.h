@@ -52,6 +52,8 @@ struct in_place;
 
 /* needs() of such a kind. The names are good until the next call. */
 void in_place_needs(const struct conf_section *conf, struct export_needs *out);
+/* look() of such a kind: its directory, and what is at its path. */
+int in_place_look(const struct conf_section *conf, struct err *err);
 /* Makes a missing file. */
 struct in_place *in_place_open(const struct export_env *env,
     const struct conf_section *conf, const struct in_place_kind *kind,

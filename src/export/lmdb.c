@@ -200,6 +200,7 @@ const struct export_kind export_lmdb = {
 	.options = lmdb_options,
 	.whole = true,
 	.needs = in_place_needs,
+	.look = in_place_look,
 	.open = lmdb_open,
 	.start = lmdb_start,
 	.apply = lmdb_apply,

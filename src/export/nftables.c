@@ -13,6 +13,7 @@
  * address, and the rule masks (docs/exports.md). So a rule without the mask
  * refuses, and never allows too much.
  */
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -134,11 +135,14 @@ static int bring(
 
 static void tell(struct export *e, bool good, const struct err *err)
 {
+	bool waits = !e->create && strstr(err->text, strerror(ENOENT));
+
 	if (!good && !e->failing)
 		log_error(LOG_EXPORT_ERROR,
-		    "export=%s table=%s error=\"nft: %s\" next=\"tries "
-		    "again\"",
-		    e->env.name, e->names.table, err->text);
+		    "export=%s table=%s error=\"nft: %s\" next=\"%s%s\"",
+		    e->env.name, e->names.table, err->text,
+		    waits ? "waits for table inet " : "tries again",
+		    waits ? e->names.table : "");
 	if (good && e->failing)
 		log_info(LOG_EXPORT_STATE, "export=%s state=good", e->env.name);
 	e->failing = !good;
@@ -228,8 +232,7 @@ static void release(struct export *e)
 	free(e);
 }
 
-static int read_names(
-    struct export *e, const struct conf_section *conf, struct err *err)
+static int nftables_check(const struct conf_section *conf, struct err *err)
 {
 	static const char *const options[] = { "table", "set4", "set6" };
 
@@ -237,17 +240,15 @@ static int read_names(
 		const char *name = conf_string(conf, options[i]);
 
 		if (!nft_name_good(name))
-			return err_set(err, EXIT_USER,
-			    "export %s: %s: \"%s\" is not made of letters, "
+			return conf_wrong(conf, err,
+			    "%s: \"%s\": expected a letter or _, then letters, "
 			    "digits and _",
-			    e->env.name, options[i], name);
+			    options[i], name);
 	}
-	e->names.table = conf_string(conf, "table");
-	e->names.sets[0] = conf_string(conf, "set4");
-	e->names.sets[1] = conf_string(conf, "set6");
-	if (strcmp(e->names.sets[0], e->names.sets[1]) == 0)
-		return err_set(err, EXIT_USER,
-		    "export %s: set4 and set6 must be two sets", e->env.name);
+	if (strcmp(conf_string(conf, "set4"), conf_string(conf, "set6")) == 0)
+		return conf_wrong(conf, err,
+		    "set6: \"%s\": set4 has that name, too; expected two sets",
+		    conf_string(conf, "set6"));
 	return 0;
 }
 
@@ -274,7 +275,10 @@ static struct export *nftables_open(const struct export_env *env,
 	e->recheck = (uint64_t)conf_number(conf, "recheck");
 	e->roll = roll_new(false);
 	e->slice = xcalloc(1, sizeof(*e->slice));
-	if (read_names(e, conf, err) == 0 && open_kernel(e, err) == 0)
+	e->names.table = conf_string(conf, "table");
+	e->names.sets[0] = conf_string(conf, "set4");
+	e->names.sets[1] = conf_string(conf, "set6");
+	if (nftables_check(conf, err) == 0 && open_kernel(e, err) == 0)
 		return e;
 	release(e);
 	return NULL;
@@ -317,6 +321,7 @@ const struct export_kind export_nftables = {
 	.role = ROLE_FIREWALL,
 	.options = nftables_options,
 	.whole = true,
+	.check = nftables_check,
 	.open = nftables_open,
 	.start = nftables_start,
 	.apply = nftables_apply,

@@ -179,6 +179,7 @@ const struct export_kind export_relay_ctrl = {
 	.options = relay_ctrl_options,
 	.whole = true,
 	.needs = folder_needs,
+	.look = folder_look,
 	.open = relay_ctrl_open,
 	.apply = relay_ctrl_apply,
 	.close = relay_ctrl_close,

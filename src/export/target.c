@@ -25,8 +25,10 @@ enum {
 
 struct target {
 	int directory, fd, mode;
-	char *path, *name, *temporary;
-	int failed; /* errno of the first write that failed */
+	char *path, *name;
+	char *beside;    /* path of the temporary file */
+	char *temporary; /* its name, in `beside` */
+	int failed;      /* errno of the first write that failed */
 	bool lost_group, told;
 	size_t used;
 	char buffer[BUFFER_BYTES];
@@ -44,11 +46,14 @@ void target_parent(const char *path, char *out, size_t size)
 	out[len] = '\0';
 }
 
-int target_directory(const char *path, struct err *err)
+static int open_directory(const char *path, bool ours, struct err *err)
 {
 	AUTO_CLOSE int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	struct stat st;
 
+	if (fd < 0 && errno == ENOENT && !ours)
+		return err_set(err, EXIT_USER,
+		    "%s is missing; run: install -d %s", path, path);
 	if (fd < 0 && errno == ENOENT)
 		return err_set(err, EXIT_USER,
 		    "%s is missing; run: install -d -o relaypass-out -g "
@@ -64,33 +69,52 @@ int target_directory(const char *path, struct err *err)
 	return take_fd(&fd);
 }
 
+int target_directory(const char *path, struct err *err)
+{
+	return open_directory(path, true, err);
+}
+
+int target_directory_of_others(const char *path, struct err *err)
+{
+	return open_directory(path, false, err);
+}
+
+int target_look(const char *path, int directory, struct err *err)
+{
+	const char *slash = strrchr(path, '/');
+	struct stat st;
+
+	/* Renaming would leave the link's own file as it is. */
+	if (fstatat(directory, slash ? slash + 1 : path, &st,
+		AT_SYMLINK_NOFOLLOW) < 0 ||
+	    S_ISREG(st.st_mode))
+		return 0;
+	return err_set(err, EXIT_USER, "%s is not a plain file", path);
+}
+
 struct target *target_open(
     const char *path, const char *owner, int mode, struct err *err)
 {
 	struct target *t = xcalloc(1, sizeof(*t));
 	AUTO_FREE char *parent = xmalloc(strlen(path) + 2);
 	const char *name = strrchr(path, '/');
-	struct stat st;
 	size_t size;
 
 	name = name ? name + 1 : path;
-	size = strlen(name) + strlen(owner) + sizeof("..new") + 1;
 	target_parent(path, parent, strlen(path) + 2);
+	size = strlen(parent) + strlen(name) + strlen(owner) +
+	       sizeof("/..new") + 1;
 	t->fd = -1;
 	t->mode = mode;
 	t->path = xstrdup(path);
 	t->name = xstrdup(name);
-	t->temporary = xmalloc(size);
-	(void)snprintf(t->temporary, size, ".%s.%s.new", name, owner);
+	t->beside = xmalloc(size);
+	(void)snprintf(t->beside, size, "%s/.%s.%s.new", parent, name, owner);
+	t->temporary = t->beside + strlen(parent) + 1;
 	t->directory = target_directory(parent, err);
-	if (t->directory >= 0) {
-		/* Renaming would leave the link's own file as it is. */
-		if (fstatat(t->directory, name, &st, AT_SYMLINK_NOFOLLOW) < 0 ||
-		    S_ISREG(st.st_mode)) {
-			(void)unlinkat(t->directory, t->temporary, 0);
-			return t;
-		}
-		(void)err_set(err, EXIT_USER, "%s is not a plain file", path);
+	if (t->directory >= 0 && target_look(path, t->directory, err) == 0) {
+		(void)unlinkat(t->directory, t->temporary, 0);
+		return t;
 	}
 	target_close(&t);
 	return NULL;
@@ -108,7 +132,7 @@ void target_close(struct target **tp)
 		(void)close(t->directory);
 	free(t->path);
 	free(t->name);
-	free(t->temporary);
+	free(t->beside);
 	free(t);
 }
 
@@ -134,6 +158,11 @@ int target_begin(struct target *t, struct err *err)
 int target_fd(const struct target *t)
 {
 	return t->fd;
+}
+
+const char *target_temporary(const struct target *t)
+{
+	return t->beside;
 }
 
 static void write_out(struct target *t, const char *bytes, size_t len)

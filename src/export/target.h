@@ -30,8 +30,10 @@ struct target *target_open(
 void target_close(struct target **t);
 /* An empty temporary file; what it gets is read by target_fd(). */
 int target_begin(struct target *t, struct err *err);
-/* Of the temporary file, for those who write by other means. */
+/* The temporary file, for those who write by other means: open, and its path
+ * (borrowed). It has to stay the same inode. */
 int target_fd(const struct target *t);
+const char *target_temporary(const struct target *t);
 /* Appends; a failure is kept and told by target_commit(). */
 void target_put(struct target *t, const char *bytes, size_t len);
 /* Brings it, durably. -1: the old file is as it was. */
@@ -44,6 +46,12 @@ bool target_lost_group(struct target *t);
 /* Opens a directory as target_open() does; the file or directory at `path` has
  * to be in it. */
 int target_directory(const char *path, struct err *err);
+/* The same for a file that is changed where it is: the account need not have a
+ * right in its directory, and is not told to have it. */
+int target_directory_of_others(const char *path, struct err *err);
+/* Whether `path`, in this open directory, can be replaced: it is a plain file,
+ * or nothing is there. -1 and *err. */
+int target_look(const char *path, int directory, struct err *err);
 /* "/a" of "/a/b"; "/" of "/b". At most size - 1 bytes. */
 void target_parent(const char *path, char *out, size_t size);
 #endif

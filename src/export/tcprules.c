@@ -144,6 +144,18 @@ static bool is_suffix(const char *text)
 	return strlen(text) <= SUFFIX_MAX && text[strspn(text, good)] == '\0';
 }
 
+static int tcprules_check(const struct conf_section *conf, struct err *err)
+{
+	const char *suffix = conf_string(conf, "relayclient");
+
+	if (!is_suffix(suffix))
+		return conf_wrong(conf, err,
+		    "relayclient: \"%s\": expected at most %d letters, digits, "
+		    ". @ -",
+		    suffix, SUFFIX_MAX);
+	return whole_check(conf, err);
+}
+
 static void release(struct export *e)
 {
 	tcp_rules_free(&e->rules);
@@ -163,11 +175,7 @@ static struct export *tcprules_open(const struct export_env *env,
 	e->rblsmtpd = conf_number(conf, "rblsmtpd") != 0;
 	e->data = xmalloc(DATA_MAX);
 	e->rules = tcp_rules_parse("", 0, err);
-	if (!is_suffix(e->relayclient))
-		(void)err_set(err, EXIT_USER,
-		    "export %s: relayclient: letters, digits, . @ - only",
-		    env->name);
-	else
+	if (tcprules_check(conf, err) == 0)
 		e->whole = whole_open(env, conf, &kind, err);
 	if (e->whole)
 		return e;
@@ -204,6 +212,8 @@ const struct export_kind export_tcprules = {
 	.options = tcprules_options,
 	.whole = true,
 	.needs = whole_needs,
+	.check = tcprules_check,
+	.look = whole_look,
 	.open = tcprules_open,
 	.start = tcprules_start,
 	.apply = tcprules_apply,

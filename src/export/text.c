@@ -27,21 +27,24 @@ static const struct style {
 	{ "%q", NULL },
 	{ "%d", NULL },
 	{ "%c\tallow,RELAYCLIENT", NULL },
-	{ "%h:allow,RELAYCLIENT=\"\",RBLSMTPD=\"\"\t%t", NULL },
+	{ "%4:allow,RELAYCLIENT=\"\",RBLSMTPD=\"\"\t%t", NULL },
+	{ "Connect:%s\tRELAY", NULL },
 };
 
 static const struct option text_options[] = { WHOLE_OPTIONS,
 	{ "style", OPTION_CHOICE, "plain", 0, 0,
-	    "plain|cidr|opensmtpd|relayhosts|pophosts|smtpaccess|open-smtp",
+	    "plain|cidr|opensmtpd|relayhosts|pophosts|smtpaccess|open-smtp|"
+	    "access",
 	    "The lines: addresses alone (plain), Postfix cidr tables (cidr), "
 	    "OpenSMTPD file tables (opensmtpd), Exim net-iplsearch "
 	    "(relayhosts) or net-lsearch (pophosts) lists, Courier's "
-	    "smtpaccess, or vpopmail's open-smtp." },
+	    "smtpaccess, vpopmail's open-smtp, or Sendmail's access." },
 	{ "format", OPTION_STRING, "", 0, 0, NULL,
 	    "The line itself instead of the style's: %a address or network, "
-	    "%h address of a host, %q, %d, %c as the styles relayhosts, "
-	    "pophosts and smtpaccess have it, %u user, %e end, %t last "
-	    "login." },
+	    "%h address of a host, %4 of IPv4, %q, %d, %c, %s as the styles "
+	    "relayhosts, "
+	    "pophosts, smtpaccess and access have it, %u user, %e end, %t "
+	    "last login." },
 	{ "header", OPTION_LIST, "", 0, 0, NULL,
 	    "Lines that stand before those of the leases." },
 	WHOLE_STATIC_OPTION(
@@ -97,24 +100,35 @@ static int write_text(
 	return 0;
 }
 
+static const char *format_of(const struct conf_section *conf)
+{
+	const char *format = conf_string(conf, "format");
+
+	return *format ? format : styles[conf_number(conf, "style")].format;
+}
+
+static int text_check(const struct conf_section *conf, struct err *err)
+{
+	struct err why = { 0 };
+
+	if (format_check(format_of(conf), &why) < 0)
+		return conf_wrong(conf, err, "%s", why.text);
+	return whole_check(conf, err);
+}
+
 static struct export *text_open(const struct export_env *env,
     const struct conf_section *conf, struct err *err)
 {
 	struct export *e = xcalloc(1, sizeof(*e));
-	const char *format = conf_string(conf, "format");
 	struct whole_kind kind = { .write = write_text, .ctx = e };
-	struct err why = { 0 };
 
 	e->conf = conf;
 	e->style = &styles[conf_number(conf, "style")];
-	e->format = *format ? format : e->style->format;
+	e->format = format_of(conf);
 	kind.users = format_has(e->format, 'u');
 	kind.details = kind.users || format_has(e->format, 'e') ||
 		       format_has(e->format, 't');
-	if (format_check(e->format, &why) < 0)
-		(void)err_set(
-		    err, EXIT_USER, "export %s: %s", env->name, why.text);
-	else
+	if (text_check(conf, err) == 0)
 		e->whole = whole_open(env, conf, &kind, err);
 	if (e->whole)
 		return e;
@@ -147,6 +161,8 @@ const struct export_kind export_text = {
 	.options = text_options,
 	.whole = true,
 	.needs = whole_needs,
+	.check = text_check,
+	.look = whole_look,
 	.open = text_open,
 	.start = text_start,
 	.apply = text_apply,

@@ -37,6 +37,7 @@ struct whole {
 	struct fixed *fixed; /* NULL: none */
 	bool fixed_read;     /* at least once, and well */
 	bool fixed_failing;
+	struct err fixed_error;  /* the last one */
 	bool complete;           /* the first snapshot is */
 	bool changed;            /* the file is not what the roll is */
 	bool failing;            /* and the log knows */
@@ -77,11 +78,34 @@ static int read_mode(
 		return 0;
 	value = strtol(text, &end, OCTAL);
 	if (*end || value <= 0 || value > MODE_MAX)
-		return err_set(err, EXIT_USER,
-		    "export %s: mode: \"%s\" is no mode such as 0640",
-		    conf_name(conf), text);
+		return conf_wrong(conf, err,
+		    "mode: \"%s\": expected an octal mode such as 0640", text);
 	*mode = (int)value;
 	return 0;
+}
+
+int whole_check(const struct conf_section *conf, struct err *err)
+{
+	const char *fixed = static_path(conf);
+	int mode;
+
+	if (read_mode(conf, &mode, err) < 0)
+		return -1;
+	if (*fixed && *fixed != '/')
+		return conf_wrong(conf, err,
+		    "static-file: \"%s\": expected an absolute path", fixed);
+	return 0;
+}
+
+int whole_look(const struct conf_section *conf, struct err *err)
+{
+	const char *path = conf_string(conf, "path");
+	char parent[PATH_MAX];
+	AUTO_CLOSE int directory = -1;
+
+	target_parent(path, parent, sizeof(parent));
+	directory = target_directory(parent, err);
+	return directory < 0 ? -1 : target_look(path, directory, err);
 }
 
 struct whole *whole_open(const struct export_env *env,
@@ -92,14 +116,8 @@ struct whole *whole_open(const struct export_env *env,
 	struct whole *w;
 	int mode;
 
-	if (read_mode(conf, &mode, err) < 0)
+	if (whole_check(conf, err) < 0 || read_mode(conf, &mode, err) < 0)
 		return NULL;
-	if (*static_path(conf) && *static_path(conf) != '/') {
-		(void)err_set(err, EXIT_USER,
-		    "export %s: static-file: \"%s\" must begin with /",
-		    env->name, static_path(conf));
-		return NULL;
-	}
 	target = target_open(conf_string(conf, "path"), env->name, mode, err);
 	if (!target)
 		return NULL;
@@ -136,7 +154,10 @@ static bool look(struct whole *w)
 	}
 	if (got == 1)
 		w->fixed_read = true;
-	if (got < 0 && !w->fixed_failing)
+	if (got < 0)
+		w->fixed_error = err;
+	/* Before the first good one write_file() tells. */
+	if (got < 0 && w->fixed_read && !w->fixed_failing)
 		log_error(LOG_EXPORT_ERROR,
 		    "export=%s error=\"static-file: %s\" next=\"the last good "
 		    "one stays in force\"",
@@ -150,8 +171,9 @@ static int write_file(struct whole *w, struct err *err)
 {
 	(void)look(w);
 	if (w->fixed && !w->fixed_read)
-		return err_set(
-		    err, EXIT_AGAIN, "there is no good static-file yet");
+		return err_set(err, EXIT_AGAIN,
+		    "there is no good static-file yet: %s",
+		    w->fixed_error.text);
 	if (target_begin(w->target, err) < 0)
 		return -1;
 	if (w->kind.write(w->kind.ctx, w->roll, w->target, err) < 0) {

@@ -60,6 +60,10 @@ struct whole_kind {
 
 /* needs() of such a kind. The names are good until the next call. */
 void whole_needs(const struct conf_section *conf, struct export_needs *out);
+/* check() of such a kind: mode and static-file. */
+int whole_check(const struct conf_section *conf, struct err *err);
+/* look() of such a kind: its directory, and what is at its path. */
+int whole_look(const struct conf_section *conf, struct err *err);
 struct whole *whole_open(const struct export_env *env,
     const struct conf_section *conf, const struct whole_kind *kind,
     struct err *err);

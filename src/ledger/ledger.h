@@ -80,7 +80,11 @@ int ledger_each(
     struct ledger *l, const struct addr *from, ledger_row_fn *fn, void *ctx);
 /* True when both clocks are before the row's end, adopted rows as adopted. */
 bool ledger_alive(const struct lease *row, struct moment now);
+/* Time to its end, ms, by the clock that ends it first; below 0: it is over. */
+int64_t ledger_left(const struct lease *row, struct moment now);
 size_t ledger_rows(struct ledger *l);
+/* Sessions that are open or held. */
+size_t ledger_session_rows(struct ledger *l);
 /* Bytes used by the tables, and size of the map. */
 void ledger_size(struct ledger *l, size_t *used_r, size_t *map_r);
 /* A name for an id of a lease, "" when unknown. Constant while open. */
@@ -146,6 +150,10 @@ enum ledger_found ledger_revoked(struct ledger *l, const struct addr *masked,
 typedef int ledger_revocation_fn(void *ctx, const struct ledger_revocation *r);
 int ledger_revocation_each(
     struct ledger *l, ledger_revocation_fn *fn, void *ctx);
+/* The same, from this address on; those of users alone have the address zero
+ * and come first. */
+int ledger_revocation_from(struct ledger *l, const struct addr *from,
+    ledger_revocation_fn *fn, void *ctx);
 
 /* Cursors: opaque bytes of a source or export, by name. */
 enum { LEDGER_CURSOR_KEY_MAX = 480, LEDGER_CURSOR_MAX = 256 };

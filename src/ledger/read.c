@@ -78,6 +78,14 @@ bool ledger_alive(const struct lease *row, struct moment now)
 	return now.wall < row->end.wall && now.boot < row->end.boot;
 }
 
+int64_t ledger_left(const struct lease *row, struct moment now)
+{
+	int64_t wall = row->end.wall - now.wall;
+	int64_t boot = row->end.boot - now.boot;
+
+	return wall < boot ? wall : boot;
+}
+
 /*
  * Keeps the row when it is a live lease that lasts longer. The boot clock also
  * bounds what is sound: an end that no login can have given is no lease. The
@@ -276,6 +284,13 @@ size_t ledger_rows(struct ledger *l)
 	MDB_stat stat;
 
 	return table_stat(l, TABLE_LEASE, &stat) == 0 ? stat.ms_entries : 0;
+}
+
+size_t ledger_session_rows(struct ledger *l)
+{
+	MDB_stat stat;
+
+	return table_stat(l, TABLE_SESSION, &stat) == 0 ? stat.ms_entries : 0;
 }
 
 void ledger_size(struct ledger *l, size_t *used_r, size_t *map_r)

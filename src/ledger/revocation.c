@@ -153,12 +153,21 @@ enum ledger_found ledger_revoked(struct ledger *l, const struct addr *masked,
 int ledger_revocation_each(
     struct ledger *l, ledger_revocation_fn *fn, void *ctx)
 {
+	static const struct addr first;
+
+	return ledger_revocation_from(l, &first, fn, ctx);
+}
+
+int ledger_revocation_from(struct ledger *l, const struct addr *from,
+    ledger_revocation_fn *fn, void *ctx)
+{
 	struct walk w;
 	struct ledger_revocation r;
 	uint16_t boot;
 	int result = 0;
 
-	table_walk_open(&w, l, TABLE_REVOCATION, NULL, 0);
+	table_walk_open(
+	    &w, l, TABLE_REVOCATION, from->bytes, sizeof from->bytes);
 	while (result == 0 && walk_next(&w)) {
 		if (!record_revocation_decode(w.key.mv_data, w.key.mv_size,
 			w.value.mv_data, w.value.mv_size, &r, &boot)) {

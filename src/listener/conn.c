@@ -265,6 +265,10 @@ static size_t answer_all(
 		if (d == DECODE_QUESTION) {
 			turn_answer(c->port, c->view, t);
 			done += used;
+		} else if (d == DECODE_LAST) {
+			turn_answer(c->port, c->view, t);
+			done = len;
+			c->closing = c->lingering = true;
 		} else {
 			refuse(c, t);
 			done = len;

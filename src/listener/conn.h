@@ -7,6 +7,7 @@
 #define LISTENER_CONN_H
 #include <uv.h>
 
+#include "flood.h"
 #include "server.h"
 
 enum {
@@ -32,6 +33,7 @@ struct port {
 	struct server_listener given;
 	struct listener_view views[2]; /* by show_user */
 	size_t index;
+	struct flood *flood; /* NULL: no limit */
 	size_t open;
 	bool accepting, paused;
 	/* Busy ones are inside a request, or wait to write: request-timeout.
@@ -99,6 +101,8 @@ void turn_answer(
     struct port *port, const struct listener_view *view, struct turn *t);
 /* The same for a request that is none. */
 void turn_refuse(struct port *port, struct turn *t);
+/* The same for a question beyond the rate limit: mostly nothing. */
+void turn_over(struct port *port, struct turn *t);
 void turn_count(struct port *port, const struct turn *t);
 
 /* dgram.c: answers the datagrams that wait, a few of them. */

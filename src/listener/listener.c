@@ -27,10 +27,11 @@ const struct listener_kind *const listener_kinds[] = {
  * side that closes first must be the one that knows about it. */
 const struct option listener_options[] = {
 	{ "listen", OPTION_STRING, "", 0, 0, NULL,
-	    "Where to listen: \"unix:/path\", \"unixgram:/path\" (of kind ask "
-	    "only: one datagram a question, the quickest way for "
-	    "relaypass-run), \"inet:127.0.0.1:PORT\" or \"inet:[::1]:PORT\"; "
-	    "empty for the kind's own place." },
+	    "Where to listen: \"unix:/path\", \"inet:127.0.0.1:PORT\" or "
+	    "\"inet:[::1]:PORT\"; with one datagram a question "
+	    "\"unixgram:/path\" (kinds ask and whoson) or "
+	    "\"udp:127.0.0.1:PORT\" (dns and whoson); empty for the kind's "
+	    "own place." },
 	{ "mode", OPTION_STRING, "0660", 0, 0, NULL,
 	    "Mode of the socket, in octal." },
 	{ "group", OPTION_STRING, "", 0, 0, NULL,
@@ -40,20 +41,29 @@ const struct option listener_options[] = {
 	    "Users, by name or number, that may connect to the unix socket; "
 	    "empty for all that its mode lets in." },
 	{ "allow", OPTION_NETS, "", 0, 0, NULL,
-	    "Networks that may connect over TCP; must be given when it listens "
-	    "beyond loopback." },
+	    "Networks that may ask over TCP or UDP; must be given when it "
+	    "listens beyond loopback." },
 	{ "show-user", OPTION_LIST, "root", 0, 0, NULL,
 	    "Users, by name or number, that are told whose lease it is." },
 	{ "tempfail", OPTION_BOOL, "no", 0, 0, NULL,
 	    "Tell the mail server to try later when relaypass cannot tell." },
-	{ "require-sender", OPTION_CHOICE, "none", 0, 0, "none|user|domain",
-	    "Whether the envelope sender must be the user of the lease, or of "
-	    "the same domain." },
+	{ "require-sender", OPTION_STRING, "none", 0, 0, NULL,
+	    "Which envelope sender a lease answers for: none (any), user (the "
+	    "lease's own address), domain (one of the same domain), or \"map "
+	    "/path\": a file with lines of a sender or @domain and the users "
+	    "that may write so, read at start and reload, as in Postfix' "
+	    "smtpd_sender_login_maps." },
 	{ "default-domain", OPTION_STRING, "", 0, 0, NULL,
 	    "Domain that completes login names without one." },
 	{ "max-connections", OPTION_INT, "4096", 1, 100000, NULL,
 	    "Connections each answering process keeps open; the longest idle "
 	    "one makes room." },
+	{ "max-rate", OPTION_INT, "1000", 0, 1000000, NULL,
+	    "Questions over UDP that each answering process answers in a "
+	    "second to one network (24 bits of an IPv4 address, 56 of IPv6; "
+	    "loopback has no limit); every second one beyond is told to come "
+	    "over TCP where the protocol can say so, the others hear nothing; "
+	    "0 for no limit." },
 	{ "request-timeout", OPTION_DURATION, "10s", 100, 3600000, NULL,
 	    "Time from the first byte of a request to its last." },
 	{ "idle-timeout", OPTION_DURATION, "20m", 1000, 86400000, NULL,
@@ -127,9 +137,9 @@ static const char *place_text(const struct conf_section *conf)
 
 bool listener_place(const struct conf_section *conf, struct endpoint *out)
 {
-	/* UDP carries no answer. */
 	return endpoint_parse(place_text(conf), out) &&
-	       out->type != ENDPOINT_UDP;
+	       (out->type != ENDPOINT_UDP ||
+		   listener_kind_find(conf_kind(conf))->udp);
 }
 
 static int read_place(
@@ -141,8 +151,12 @@ static int read_place(
 
 	if (!listener_place(conf, &l->at))
 		return wrong(l, conf, err, "listen", listen,
-		    "expected \"unix:/path\" (107 bytes at most), "
-		    "\"inet:127.0.0.1:PORT\" or \"inet:[::1]:PORT\"");
+		    l->kind->udp
+			? "expected \"udp:127.0.0.1:PORT\", "
+			  "\"inet:127.0.0.1:PORT\" or \"unix:/path\" "
+			  "(107 bytes at most)"
+			: "expected \"unix:/path\" (107 bytes at most), "
+			  "\"inet:127.0.0.1:PORT\" or \"inet:[::1]:PORT\"");
 	if (l->at.type == ENDPOINT_UNIXGRAM && !l->kind->datagrams)
 		return wrong(l, conf, err, "listen", listen,
 		    "this kind needs a connection: write \"unix:/path\"");
@@ -161,14 +175,25 @@ static int read_place(
 static void read_limits(struct listener *l, const struct conf_section *conf)
 {
 	l->max_connections = (unsigned)conf_number(conf, "max-connections");
+	l->max_rate = (unsigned)conf_number(conf, "max-rate");
 	l->request_timeout = (uint64_t)conf_number(conf, "request-timeout");
 	l->idle_timeout = (uint64_t)conf_number(conf, "idle-timeout");
 	l->view.conf = conf;
 	l->view.mode = MODE_ENFORCE;
 	l->view.defer = conf_number(conf, "tempfail") != 0;
-	l->decide.require_sender =
-	    (enum require_sender)conf_number(conf, "require-sender");
-	l->decide.default_domain = conf_string(conf, "default-domain");
+}
+
+static int read_own(
+    struct listener *l, const struct conf_section *conf, struct err *err)
+{
+	const char *option, *want;
+
+	l->view.datagram =
+	    l->at.type == ENDPOINT_UNIXGRAM || l->at.type == ENDPOINT_UDP;
+	l->view.spoofable = l->at.type == ENDPOINT_UDP;
+	if (!l->kind->fits || l->kind->fits(conf, &option, &want))
+		return 0;
+	return wrong(l, conf, err, option, conf_string(conf, option), want);
 }
 
 struct listener *listener_new(const struct conf_section *conf, struct err *err)
@@ -180,6 +205,7 @@ struct listener *listener_new(const struct conf_section *conf, struct err *err)
 	must(l->kind != NULL);
 	read_limits(l, conf);
 	if (read_allow(l, conf, err) < 0 || read_place(l, conf, err) < 0 ||
+	    read_own(l, conf, err) < 0 ||
 	    read_uids(l, conf, "allow-uid", &l->uids, &l->uid_count, err) < 0 ||
 	    read_uids(
 		l, conf, "show-user", &l->show_uids, &l->show_count, err) < 0)
@@ -214,4 +240,10 @@ bool listener_lets_in(const struct listener *l, uid_t uid)
 bool listener_shows(const struct listener *l, uid_t uid)
 {
 	return has_uid(l->show_uids, l->show_count, uid);
+}
+
+bool listener_lets_net(const struct listener *l, const struct addr *a)
+{
+	return l->allow ? netset_find(l->allow, a) >= 0
+			: listener_is_loopback(a);
 }

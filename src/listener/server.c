@@ -17,7 +17,6 @@
 #include "base/endpoint.h"
 #include "base/log.h"
 #include "base/mem.h"
-#include "base/netset.h"
 #include "conn.h"
 
 enum {
@@ -44,8 +43,10 @@ void server_released(struct server *s)
 	s->handles--;
 	if (!s->closing || s->handles)
 		return;
-	for (size_t i = 0; i < s->port_count; i++)
+	for (size_t i = 0; i < s->port_count; i++) {
 		listener_free(&s->ports[i].listener);
+		flood_free(&s->ports[i].flood);
+	}
 	drop_spare(s);
 	free(s->ports);
 	free(s);
@@ -163,8 +164,7 @@ static bool take_peer_inet(struct conn *c, const struct sockaddr_storage *from)
 	c->view = &c->port->views[0];
 	if (!endpoint_peer(from, &c->addr, &port))
 		return false;
-	return l->allow ? netset_find(l->allow, &c->addr) >= 0
-			: listener_is_loopback(&c->addr);
+	return listener_lets_net(l, &c->addr);
 }
 
 static void turn_away(
@@ -273,7 +273,7 @@ static void on_new_client(uv_poll_t *poll, int status, int events)
 		    p->listener->name, uv_strerror(status));
 		return;
 	}
-	if (p->listener->at.type == ENDPOINT_UNIXGRAM)
+	if (p->listener->view.datagram)
 		dgram_serve(p);
 	else
 		/* The next may have come after the last one's answer: it is
@@ -302,6 +302,8 @@ static void open_port(
 	p->index = i;
 	p->views[0] = p->views[1] = p->listener->view;
 	p->views[1].show_user = true;
+	p->flood =
+	    flood_new(p->listener->view.spoofable ? p->listener->max_rate : 0);
 	p->poll.data = p;
 	s->port_count++;
 	must(uv_poll_init(s->loop, &p->poll, given->fd) == 0);

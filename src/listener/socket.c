@@ -10,7 +10,8 @@
 
 int listener_socket_open(const struct conf_section *conf, struct err *err)
 {
-	struct listener *l = listener_new(conf, err);
+	struct listener *l =
+	    listener_check(conf, err) < 0 ? NULL : listener_new(conf, err);
 	char who[64];
 	int fd;
 

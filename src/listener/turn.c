@@ -15,6 +15,7 @@ void turn_answer(
 	a->verdict = VERDICT_NONE;
 	a->reason = "";
 	a->observed = false;
+	a->by = BY_NOTHING;
 	a->ttl = 0;
 	a->user_len = 0;
 	a->user[0] = '\0';
@@ -32,6 +33,16 @@ void turn_refuse(struct port *port, struct turn *t)
 	t->bad++;
 	t->out_len += port->given.kind->encode_bad(
 	    s->out + t->out_len, sizeof(s->out) - t->out_len);
+}
+
+void turn_over(struct port *port, struct turn *t)
+{
+	struct server *s = port->server;
+	const struct listener_kind *kind = port->given.kind;
+
+	if (kind->encode_over && flood_slips(port->flood))
+		t->out_len += kind->encode_over(&s->question,
+		    s->out + t->out_len, sizeof(s->out) - t->out_len);
 }
 
 static void add(_Atomic uint64_t *counter, uint64_t n)

@@ -72,7 +72,8 @@ struct claim {
 	struct moment end;
 	uint8_t flags;
 	uint16_t source;
-	const struct login *login; /* NULL: by hand */
+	const struct login *login; /* NULL: by hand, or from a store */
+	const char *store;         /* its kind; NULL: none */
 };
 
 static bool mode_is_off(const struct apply *a)
@@ -141,7 +142,9 @@ static void describe(struct apply *a, const struct claim *c, uint8_t lasting,
 		lease->flags = c->flags;
 	lease->flags = (lease->flags & LEASE_TLS) | lasting;
 	lease->source = c->source;
-	lease->server = c->login ? parts_server(a, c->login) : 0;
+	lease->server = c->login   ? parts_server(a, c->login)
+			: c->store ? ledger_intern(a->ledger, c->store)
+				   : 0;
 }
 
 static enum judgement claim_lease(struct apply *a, const struct claim *c,
@@ -205,6 +208,41 @@ static enum judgement login_in(struct apply *a, const struct login *l,
 	c.time = l->time < now.wall ? l->time : now.wall;
 	c.flags = l->tls ? LEASE_TLS : 0;
 	return claim_lease(a, &c, now, out);
+}
+
+/* A lease that lives as long, or of a login that is not older, stays as it is:
+ * so the same store taken twice changes nothing. */
+static bool is_kept(struct apply *a, const struct claim *c, struct moment now,
+    struct lease *out)
+{
+	uint8_t bits;
+	struct addr masked = rules_mask(a->rules, &c->addr, &bits);
+
+	return parts_get(a, &masked, c->user, c->user_len, now, out) ==
+		   LEDGER_FOUND &&
+	       ledger_alive(out, now) &&
+	       (out->last_login >= c->time || out->end.wall >= c->end.wall);
+}
+
+void apply_import(struct apply *a, const struct imported *in, uint16_t source,
+    struct moment now, struct applied *out)
+{
+	struct claim c = { .addr = in->addr,
+		.user = in->user,
+		.user_len = in->user_len,
+		.source = source,
+		.store = in->server };
+
+	memset(out, 0, sizeof(*out));
+	out->judgement = import_judge(a->rules, in, now, &c.end, &c.time);
+	if (out->judgement != JUDGE_LEASE)
+		return;
+	if (in->user_len && !parts_user_is_sound(in->user, in->user_len))
+		out->judgement = JUDGE_NO_USER;
+	else if (mode_is_off(a))
+		out->judgement = JUDGE_MODE_OFF;
+	else if (!is_kept(a, &c, now, &out->lease))
+		out->judgement = claim_lease(a, &c, now, out);
 }
 
 void apply_login(struct apply *a, const struct login *l, uint16_t source,

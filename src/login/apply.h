@@ -6,6 +6,7 @@
  */
 #ifndef LOGIN_APPLY_H
 #define LOGIN_APPLY_H
+#include "import.h"
 #include "ledger/ledger.h"
 #include "rules.h"
 
@@ -43,6 +44,11 @@ struct applied {
 /* Applies one login, logout, sign of life, restart or end. Errors stay with the
  * ledger until commit (ledger_failed()). */
 void apply_login(struct apply *a, const struct login *l, uint16_t source,
+    struct moment now, struct applied *out);
+
+/* Takes a lease over from another program's store. JUDGE_LEASE neither fresh
+ * nor moved: the lease that is there stays. JUDGE_OLD: over. */
+void apply_import(struct apply *a, const struct imported *in, uint16_t source,
     struct moment now, struct applied *out);
 
 /* A grant by hand: skips users/domains/TLS, never the address rules. ttl <= the

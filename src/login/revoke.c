@@ -54,6 +54,7 @@ static void refuse(struct apply *a, const struct addr *masked, const char *user,
     int64_t refuse_for, struct moment now)
 {
 	int64_t ttl = rules_ttl(a->rules), skew = rules_max_skew(a->rules);
+	int64_t oldest = import_age_max(a->rules);
 	struct ledger_revocation r = { .time = now.wall };
 
 	if (refuse_for <= 0)
@@ -64,8 +65,10 @@ static void refuse(struct apply *a, const struct addr *masked, const char *user,
 	if (refuse_for < skew)
 		refuse_for = skew;
 	r.until = now.wall + refuse_for;
-	/* Until no login that it beats can give a lease any more. */
-	r.keep = (struct moment){ r.until + ttl, now.boot + refuse_for + ttl };
+	/* Until no login that it beats can give a lease any more, not even one
+	 * out of another program's store. */
+	r.keep =
+	    (struct moment){ r.until + oldest, now.boot + refuse_for + oldest };
 	if (masked)
 		r.addr = *masked;
 	if (user) {

@@ -189,6 +189,20 @@ bool rules_always(const struct rules *r, const struct addr *a)
 	return holds(r->always, a) && !holds(r->never, a);
 }
 
+bool rules_listed(const struct rules *r, enum rules_list list,
+    const struct addr *a, struct net *net_r)
+{
+	const struct netset *const sets[RULES_LISTS] = {
+		[RULES_ALWAYS] = r->always,
+		[RULES_NEVER] = r->never,
+		[RULES_PROXY] = r->proxy,
+		[RULES_OWN] = r->own,
+		[RULES_PRIVATE] = r->opened,
+	};
+
+	return netset_match(sets[list], a, net_r) >= 0;
+}
+
 struct addr rules_mask(
     const struct rules *r, const struct addr *a, uint8_t *bits_r)
 {

@@ -34,6 +34,17 @@ unsigned rules_ipv6_prefix(const struct rules *r);
 enum rules_mode { MODE_ENFORCE, MODE_OBSERVE, MODE_OFF };
 enum rules_mode rules_mode(const struct rules *r);
 bool rules_always(const struct rules *r, const struct addr *a);
+/* The lists of networks, and the one of a list that holds the address. */
+enum rules_list {
+	RULES_ALWAYS,
+	RULES_NEVER,
+	RULES_PROXY,
+	RULES_OWN,
+	RULES_PRIVATE,
+	RULES_LISTS
+};
+bool rules_listed(const struct rules *r, enum rules_list list,
+    const struct addr *a, struct net *net_r);
 /* The address as leases hold it: IPv6 masked to the prefix. *bits_r 128-form.
  */
 struct addr rules_mask(

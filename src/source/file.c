@@ -24,6 +24,7 @@
 #include <sys/inotify.h>
 #include <unistd.h>
 
+#include "base/endpoint.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "file_follow.h"
@@ -202,17 +203,47 @@ static void on_events(uv_poll_t *poll, int status, int events)
 /* --- the kind --------------------------------------------------------------
  */
 
+static int check_paths(const struct conf_section *conf, struct err *err)
+{
+	if (conf_list_size(conf, "path") == 0)
+		return conf_wrong(conf, err, "path: no file is named");
+	for (size_t i = 0; i < conf_list_size(conf, "path"); i++) {
+		const char *path = conf_list_at(conf, "path", i);
+		if (*path != '/')
+			return conf_wrong(conf, err,
+			    "path: \"%s\": expected an absolute path", path);
+	}
+	return 0;
+}
+
+static int file_check(const struct conf_section *conf, struct err *err)
+{
+	uid_t uid;
+
+	if (check_paths(conf, err) < 0)
+		return -1;
+	/* Not every host has those of the default. */
+	if (!conf_is_set(conf, "owner"))
+		return 0;
+	for (size_t i = 0; i < conf_list_size(conf, "owner"); i++) {
+		const char *owner = conf_list_at(conf, "owner", i);
+		if (!endpoint_parse_user(owner, &uid))
+			return conf_wrong(conf, err,
+			    "owner: \"%s\": there is no such user; expected a "
+			    "name of this host or a number",
+			    owner);
+	}
+	return 0;
+}
+
 static struct source *file_open(const struct source_env *env,
     const struct conf_section *conf, const struct source_cursor *cursors,
     size_t n, struct err *err)
 {
 	struct source *s;
 
-	if (conf_list_size(conf, "path") == 0) {
-		err_set(err, EXIT_USER, "source %s: path: no file is named",
-		    env->name);
+	if (check_paths(conf, err) < 0)
 		return NULL;
-	}
 	s = xcalloc(1, sizeof(*s));
 	s->env = *env;
 	s->conf = conf;
@@ -324,6 +355,7 @@ const struct source_kind source_file = {
 	.files = true,
 	.lines = true,
 	.options = file_options,
+	.check = file_check,
 	.open = file_open,
 	.start = file_start,
 	.stop = file_stop,

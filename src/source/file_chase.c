@@ -160,8 +160,8 @@ static void close_ranks(struct chase *c)
 			gone--;
 		}
 	}
-	memmove(
-	    c->found + kept, c->found + c->earlier, some * sizeof(c->found[0]));
+	for (size_t i = 0; i < some; i++)
+		c->found[kept + i] = c->found[c->earlier + i];
 	c->earlier = kept;
 	c->count = kept + some;
 }

@@ -2,7 +2,7 @@
 /*
  * http - the source kind "http": Dovecot's auth policy reports, Dovecot's
  * exported events, and our own JSON, all over HTTP/1.1 POST. Runs in a
- * receiver. Not here: HTTP itself (http_server.c), who may have an effect
+ * receiver. Not here: HTTP itself (http/server.c), who may have an effect
  * (http_guard.c), bodies (http_policy.c, http_event.c, http_notice.c), the
  * other policy server (http_forward.c).
  *
@@ -17,18 +17,23 @@
 #include <uv.h>
 
 #include "base/mem.h"
+#include "http/server.h"
 #include "http_event.h"
 #include "http_forward.h"
 #include "http_guard.h"
 #include "http_pending.h"
 #include "http_policy.h"
-#include "http_server.h"
+#include "odd.h"
+#include "peers.h"
 #include "source.h"
 
 enum {
 	STATUS_OK = 200,
 	STATUS_BAD = 400,
 	STATUS_UNAVAILABLE = 503,
+	/* Dovecot keeps a connection for 10 s, and must be who closes it. */
+	IDLE_MS = 15000,
+	REQUEST_MS = 5000,
 	/* Connections that make room are still there for a moment. */
 	SPARE_PLACES = 64
 };
@@ -279,6 +284,59 @@ static void on_body(
 		take_dovecot(s, r, route, body, len);
 }
 
+/* --- clients ---------------------------------------------------------------
+ */
+
+static bool on_allows(void *ctx, const struct http_peer *peer)
+{
+	const struct source *s = ctx;
+
+	return peer->local ? peers_allow_uid(s->peers, peer->uid)
+			   : peers_allow_addr(s->peers, &peer->addr);
+}
+
+static void on_odd(void *ctx, const struct http_peer *peer, const char *what)
+{
+	struct source *s = ctx;
+	char text[HTTP_PEER_TEXT];
+
+	odd_count(&s->odd, what, http_peer_text(peer, text), uv_now(s->loop));
+}
+
+static bool on_sweep(void *ctx, uint64_t now)
+{
+	struct source *s = ctx;
+
+	odd_flush(&s->odd, now);
+	return odd_is_held(&s->odd);
+}
+
+static struct http_server *make_server(struct source *s,
+    const struct conf_section *conf, const struct source_env *env,
+    struct err *err)
+{
+	const struct http_handler handler = { .ctx = s,
+		.allows = on_allows,
+		.head = on_head,
+		.body = on_body,
+		.odd = on_odd,
+		.sweep = on_sweep };
+	const struct http_server_options options = {
+		.trouble = LOG_SOURCE_ERROR,
+		.what = "source",
+		.name = env->name,
+		.header = s->guard.header,
+		.max_connections = (size_t)conf_number(conf, "max-connections"),
+		.first_ms = IDLE_MS,
+		.idle_ms = IDLE_MS,
+		.request_ms = REQUEST_MS,
+		.answer_ms = IDLE_MS,
+	};
+
+	return http_server_new(
+	    &options, env->fds, env->fd_count, &handler, err);
+}
+
 /* --- the kind --------------------------------------------------------------
  */
 
@@ -335,7 +393,6 @@ static struct source *http_open(const struct source_env *env,
     size_t n, struct err *err)
 {
 	struct source *s = xcalloc(1, sizeof(*s));
-	const struct http_handler handler = { s, on_head, on_body };
 
 	(void)cursors;
 	(void)n;
@@ -351,8 +408,7 @@ static struct source *http_open(const struct source_env *env,
 	    http_guard_open(&s->guard, conf, err) == 0 &&
 	    ((s->forward = forward_new(conf, on_forwarded, s, err)) != NULL ||
 		!err->code))
-		s->server = http_server_new(conf, s->peers, &s->odd, env->fds,
-		    env->fd_count, s->guard.header, &handler, err);
+		s->server = make_server(s, conf, env, err);
 	if (!s->server)
 		http_close(&s);
 	return s;

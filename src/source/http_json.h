@@ -1,20 +1,15 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * http_json - JSON bodies under limits, and the members that notices have in
- * common, each checked. Pure. Called by: http_policy.c, http_event.c,
- * http_notice.c, http.c. Not here: which members make a login.
+ * http_json - the members that notices have in common, each checked. Pure.
+ * Called by: http_policy.c, http_event.c, http_notice.c. Not here: which
+ * members make a login.
  */
 #ifndef SOURCE_HTTP_JSON_H
 #define SOURCE_HTTP_JSON_H
-#include <jansson.h>
-
+#include "http/json.h"
 #include "login/login.h"
 
-enum {
-	HTTP_BODY_MAX = 16 * 1024,
-	HTTP_DEPTH_MAX = 8, /* of objects and arrays within each other */
-	HTTP_WORDS_MAX = 16
-};
+enum { HTTP_WORDS_MAX = 16 };
 
 /* What one body told. */
 enum http_told {
@@ -29,23 +24,9 @@ struct http_words {
 	size_t count;
 };
 
-/*
- * Reads one JSON text of len bytes, an object or array. NULL: malformed, too
- * long or too deep, a member given twice, a NUL in a string, bytes that are no
- * UTF-8. Release: json_decref(). jansson reads a seed from a file at its first
- * object: call http_json_init() before a lock-down.
- */
-json_t *http_json_load(const char *body, size_t len);
-void http_json_init(void);
-
-/* The bytes of a member that is a string, or NULL. */
-const char *http_json_text(const json_t *object, const char *key, size_t *len);
-bool http_json_is(const json_t *object, const char *key, const char *text);
 /* Whether the member is one of the words. */
 bool http_json_is_among(
     const json_t *object, const char *key, const struct http_words *w);
-bool http_json_is_true(const json_t *object, const char *key);
-bool http_json_is_false(const json_t *object, const char *key);
 
 /* Fill one field of *l; false when the member is missing, no string, or not
  * what may stand there (a user of 1..255 bytes without control bytes, a session

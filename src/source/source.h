@@ -169,6 +169,9 @@ struct source_kind {
 
 extern const struct source_kind *const source_kinds[]; /* ends with NULL */
 const struct source_kind *source_kind_find(const char *name);
+/* The patterns that its lines are matched with. NULL and *err. */
+struct patterns *source_patterns(const struct conf *conf,
+    const struct conf_section *source, struct err *err);
 /* What the start of this source would refuse, as far as that can be seen
  * without opening what it receives by. 0, or -1 and *err. */
 int source_check(const struct conf_section *conf, struct err *err);

@@ -44,7 +44,7 @@ static struct question by(const char *addr, const char *user)
 static struct answer ask_with(struct world *w, struct question q,
     enum require_sender require, const char *domain)
 {
-	struct decide_options o = { require, domain };
+	struct decide_options o = { require, domain, NULL };
 	struct answer a;
 
 	assert_int_equal(ledger_read_begin(w->ledger, NULL), 0);
@@ -87,6 +87,7 @@ static void test_decide_allows_by_a_live_lease_only(void **state)
 	assert_int_equal(a.ttl, 20 * MINUTE);
 	assert_string_equal(a.user, "bob");
 	assert_int_equal(a.user_len, 3);
+	assert_int_equal(a.by, BY_LEASE);
 	assert_false(a.observed);
 	assert_answer(
 	    ask(w, question("203.0.113.8")), VERDICT_NONE, "no-lease");
@@ -95,6 +96,17 @@ static void test_decide_allows_by_a_live_lease_only(void **state)
 	assert_answer(ask(w, question(A)), VERDICT_NONE, "no-lease");
 	assert_answer(ask(w, from(A, "bob")), VERDICT_NONE, "no-lease");
 	assert_int_equal(ledger_rows(w->ledger), 1);
+	world_free(w);
+}
+
+static void test_decide_tells_a_grant_from_a_login(void **state)
+{
+	struct world *w = world_new("");
+
+	(void)state;
+	assert_int_equal(world_grant(w, A, "bob", MINUTE), JUDGE_LEASE);
+	assert_answer(ask(w, question(A)), VERDICT_ALLOW, "lease");
+	assert_int_equal(ask(w, question(A)).by, BY_HAND);
 	world_free(w);
 }
 
@@ -130,7 +142,7 @@ static void test_decide_answers_none_to_what_may_not_be_asked(void **state)
 static void test_decide_tempfails_without_a_ledger(void **state)
 {
 	struct world *w = world_new("lease { always = {\"10.1.\"} }");
-	struct decide_options o = { SENDER_ANY, NULL };
+	struct decide_options o = { SENDER_ANY, NULL, NULL };
 	struct question q = question(A);
 	struct answer a;
 
@@ -164,6 +176,8 @@ static void test_decide_always_networks_need_no_login(void **state)
 	assert_answer(ask(w, question("10.1.2.3")), VERDICT_ALLOW, "always");
 	assert_answer(ask(w, question("127.0.0.1")), VERDICT_ALLOW, "always");
 	assert_int_equal(ask(w, question("127.0.0.1")).ttl, 0);
+	assert_int_equal(ask(w, question("127.0.0.1")).by, BY_ALWAYS);
+	assert_int_equal(ask(w, question("10.2.2.3")).by, BY_NOTHING);
 	assert_answer(
 	    ask(w, question("10.2.2.3")), VERDICT_NONE, "private-address");
 	assert_int_equal(ask(w, question("10.1.0.5")).verdict, VERDICT_NONE);
@@ -308,6 +322,68 @@ static void test_decide_require_sender_binds_to_the_user(void **state)
 	world_free(w);
 }
 
+static struct answer ask_map(struct world *w, struct question q,
+    const struct senders *map, const char *domain)
+{
+	struct decide_options o = { SENDER_MAP, domain, map };
+	struct answer a;
+
+	assert_int_equal(ledger_read_begin(w->ledger, NULL), 0);
+	decide(w->ledger, w->rules, rules_mode(w->rules), &o, &q, w->now, &a);
+	ledger_read_end(w->ledger);
+	return a;
+}
+
+static void test_decide_require_sender_asks_the_map(void **state)
+{
+	static const char text[] = "sales@example.org bob@example.org carl\n"
+				   "@example.com bob@example.org\n";
+	static const struct {
+		const char *sender; /* NULL: absent */
+		enum verdict verdict;
+		const char *user;
+	} cases[] = {
+		{ "sales@example.org", VERDICT_ALLOW, "carl" }, /* longest */
+		{ "SALES@example.ORG", VERDICT_ALLOW, "carl" },
+		{ "x@example.com", VERDICT_ALLOW, "bob@example.org" },
+		/* His own address is not in the map. */
+		{ "bob@example.org", VERDICT_NONE, "" },
+		{ "carl@example.net", VERDICT_NONE, "" },
+		{ "x@sub.example.com", VERDICT_NONE, "" },
+		{ "", VERDICT_NONE, "" },
+		{ NULL, VERDICT_NONE, "" },
+	};
+	struct world *w = world_new("");
+	struct senders *map = senders_parse(text, strlen(text), "map", NULL);
+	struct login l = login_of(w, "203.0.113.9", "");
+
+	(void)state;
+	world_login(w, A, "bob@example.org", 5 * MINUTE);
+	world_login(w, A, "carl", 0);
+	world_login(w, A, "dora", 0);
+	for (size_t i = 0; i < COUNT_OF(cases); i++) {
+		struct answer a = ask_map(w,
+		    cases[i].sender ? from(A, cases[i].sender) : question(A),
+		    map, "example.net");
+
+		assert_answer(
+		    a, cases[i].verdict, cases[i].verdict ? "lease" : "sender");
+		assert_string_equal(a.user, cases[i].user);
+	}
+	l.userless = 1;
+	world_apply(w, &l);
+	assert_answer(ask_map(w, from("203.0.113.9", "x@example.com"), map, ""),
+	    VERDICT_NONE, "sender");
+	/* Nobody logged in there. */
+	assert_answer(ask_map(w, from("203.0.113.8", "x@example.com"), map, ""),
+	    VERDICT_NONE, "no-lease");
+	/* A map that cannot be read is not one that allows nobody. */
+	assert_answer(ask_map(w, from(A, "x@example.com"), NULL, ""),
+	    VERDICT_TEMPFAIL, "sender-map");
+	senders_free(&map);
+	world_free(w);
+}
+
 static void test_decide_lease_without_a_user_has_no_sender(void **state)
 {
 	static const char *const senders[] = { "bob@example.org",
@@ -441,6 +517,7 @@ int main(void)
 #define T(name) cmocka_unit_test(test_decide_##name)
 		T(zero_is_the_safe_answer),
 		T(allows_by_a_live_lease_only),
+		T(tells_a_grant_from_a_login),
 		T(needs_both_clocks),
 		T(answers_none_to_what_may_not_be_asked),
 		T(tempfails_without_a_ledger),
@@ -452,6 +529,7 @@ int main(void)
 		T(user_restricts_to_that_lease),
 		T(sender_prefers_its_own_lease),
 		T(require_sender_binds_to_the_user),
+		T(require_sender_asks_the_map),
 		T(lease_without_a_domain_binds_no_domain),
 		T(lease_without_a_user_has_no_sender),
 		T(user_and_sender_must_both_fit),

@@ -90,6 +90,27 @@ static void test_doctor_run_keeps_what_is_printed(void **state)
 	assert_null(strstr(out, "evil"));
 }
 
+static void test_doctor_try_keeps_complaints_and_the_status(void **state)
+{
+	static char out[DOCTOR_OUTPUT_SIZE];
+	const char *const fails[] = { "/bin/sh", "-c",
+		"echo this; echo that >&2; exit 73", NULL };
+	const char *const missing[] = { "/usr/bin/no-such-program", NULL };
+	const char *const late[] = { "/usr/bin/sleep", "100", NULL };
+	const char *const much[] = { "/bin/sh", "-c",
+		"head -c 200000 /dev/zero; head -c 200000 /dev/zero >&2",
+		NULL };
+	const char *const killed[] = { "/bin/sh", "-c", "kill -9 $$", NULL };
+
+	(void)state;
+	assert_int_equal(doctor_try(fails, out), 73);
+	assert_string_equal(out, "that\n");
+	assert_int_equal(doctor_try(missing, out), DOCTOR_ABSENT);
+	assert_int_equal(doctor_try(much, out), 0);
+	assert_true(doctor_try(killed, out) > 0);
+	assert_int_equal(doctor_try(late, out), DOCTOR_LATE);
+}
+
 static void test_doctor_run_refuses_what_is_not_root_s(void **state)
 {
 	static char out[DOCTOR_OUTPUT_SIZE];
@@ -130,6 +151,8 @@ int main(void)
 		cmocka_unit_test(test_doctor_knows_programs_by_path_and_name),
 		cmocka_unit_test(test_doctor_setting_takes_one_line),
 		cmocka_unit_test(test_doctor_run_keeps_what_is_printed),
+		cmocka_unit_test(
+		    test_doctor_try_keeps_complaints_and_the_status),
 		cmocka_unit_test(test_doctor_run_refuses_what_is_not_root_s),
 		cmocka_unit_test(test_doctor_run_ends_what_does_not_end),
 	};

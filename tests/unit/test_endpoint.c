@@ -239,6 +239,20 @@ static void test_endpoint_opens_udp_alone(void **state)
 	(void)close(fd);
 }
 
+static void test_endpoint_tells_which_option_names_no_group(void **state)
+{
+	struct err err = { 0 };
+
+	(void)state;
+	assert_int_equal(endpoint_check_group(own_group(), "group", &err), 0);
+	if (geteuid() != 0)
+		skip(); /* others keep their own */
+	assert_int_equal(
+	    endpoint_check_group("no-such", "control-group", &err), -1);
+	assert_int_equal(err.code, EXIT_USER);
+	assert_non_null(strstr(err.text, "set `control-group`"));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -250,6 +264,7 @@ int main(void)
 		TEST(gives_the_kernel_its_address),
 		TEST(opens_unix_datagrams),
 		TEST(opens_udp_alone),
+		TEST(tells_which_option_names_no_group),
 #undef TEST
 	};
 

@@ -113,6 +113,36 @@ static void test_berkeley_writes_as_dracd_does(void **state)
 	world_close();
 }
 
+static void test_berkeley_keys_begin_as_they_are_looked_up(void **state)
+{
+	(void)state;
+	world_open(&export_berkeley_hash, "prefix = \"pop:\" cidr = yes");
+	world_snapshot(1);
+	world_change("2001:db8::7", true, 1800000000000);
+	expect("pop:10.0.0.0/32", "OK", 2);
+	expect("pop:ipv6:2001:db8:0:0:0:0:0:7/128", "OK", 2);
+	world_close();
+}
+
+static void test_berkeley_takes_the_page_size(void **state)
+{
+	uint32_t page;
+	FILE *f;
+
+	(void)state;
+	world_open(&export_berkeley_btree, "page-size = 512");
+	world_snapshot(MANY);
+	expect("10.0.0.2", "OK", MANY);
+	f = fopen(world.path, "r");
+	assert_non_null(f);
+	/* After the file's number, its magic and its version. */
+	assert_int_equal(fseek(f, 20, SEEK_SET), 0);
+	assert_int_equal(fread(&page, sizeof(page), 1, f), 1);
+	assert_int_equal(page, 512);
+	assert_int_equal(fclose(f), 0);
+	world_close();
+}
+
 static void test_berkeley_snapshot_drops_what_it_does_not_name(void **state)
 {
 	(void)state;
@@ -253,6 +283,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(test_berkeley_holds_what_is_leased),
 		TEST(test_berkeley_writes_as_dracd_does),
+		TEST(test_berkeley_keys_begin_as_they_are_looked_up),
+		TEST(test_berkeley_takes_the_page_size),
 		TEST(test_berkeley_snapshot_drops_what_it_does_not_name),
 		TEST(test_berkeley_each_change_has_a_time_of_its_own),
 		TEST(test_berkeley_writes_a_torn_file_anew),

@@ -39,8 +39,9 @@ static const struct style_row {
 	    ":2001:0db8:0000:0000:0000:0000:0000:0007\tallow,RELAYCLIENT\n"
 	    ":2001:0db8:0001:0002\tallow,RELAYCLIENT\n" },
 	{ "style = \"open-smtp\"",
-	    "192.0.2.7:allow,RELAYCLIENT=\"\",RBLSMTPD=\"\"\t1700000000\n"
-	    "2001:db8::7:allow,RELAYCLIENT=\"\",RBLSMTPD=\"\"\t1700000000\n" },
+	    "192.0.2.7:allow,RELAYCLIENT=\"\",RBLSMTPD=\"\"\t1700000000\n" },
+	{ "style = \"access\"", "Connect:192.0.2.7\tRELAY\n"
+				"Connect:IPv6:2001:db8:0:0:0:0:0:7\tRELAY\n" },
 	{ "format = \"%h %u %e %t 100%%\"",
 	    "192.0.2.7 al@example.org 1700000009 1700000000 100%\n"
 	    "2001:db8::7 bo%20b%0A 1700000009 1700000000 100%\n" },
@@ -80,8 +81,50 @@ static void test_a_wrong_format_does_not_start(void **state)
 		    options, sizeof(options), "path = \"~/list\" %s", wrong[i]);
 		assert_false(world_try(&export_text, options));
 		assert_int_equal(err.code, EXIT_USER);
+		/* And it is found without opening anything. */
+		memset(&err, 0, sizeof(err));
+		assert_int_equal(
+		    export_text.check(conf_at(world->conf, "export", 0), &err),
+		    -1);
+		assert_int_equal(err.code, EXIT_USER);
+		assert_non_null(strstr(err.text, "export t (line 1): "));
 		world_close();
 	}
+}
+
+static const struct look_row {
+	const char *options, *want; /* NULL: nothing is missing */
+} looks[] = {
+	{ "path = \"~/list\"", NULL },
+	{ "path = \"~/new\"", NULL },
+	{ "path = \"~/none/list\"", "/none is missing; run: install -d -o " },
+	{ "path = \"~/folder\"", "/folder is not a plain file" },
+};
+
+static void test_a_look_tells_what_is_missing_and_makes_nothing(void **state)
+{
+	char folder[128];
+
+	(void)state;
+	(void)snprintf(folder, sizeof(folder), "%s/folder", dir);
+	assert_int_equal(mkdir(folder, 0755), 0);
+	world_write("list", "192.0.2.1\n");
+	for (size_t i = 0; i < COUNT_OF(looks); i++) {
+		const struct conf_section *s;
+		size_t names = world_names();
+
+		(void)world_try(&export_text, looks[i].options);
+		s = conf_at(world->conf, "export", 0);
+		assert_int_equal(export_text.check(s, &err), 0);
+		memset(&err, 0, sizeof(err));
+		assert_int_equal(
+		    export_text.look(s, &err), looks[i].want ? -1 : 0);
+		if (looks[i].want)
+			assert_non_null(strstr(err.text, looks[i].want));
+		world_close();
+		assert_int_equal(world_names(), names);
+	}
+	assert_int_equal(rmdir(folder), 0);
 }
 
 static void test_an_opensmtpd_file_is_never_empty(void **state)
@@ -361,6 +404,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		WORLD(test_each_style_has_its_lines),
 		WORLD(test_a_wrong_format_does_not_start),
+		WORLD(test_a_look_tells_what_is_missing_and_makes_nothing),
 		WORLD(test_an_opensmtpd_file_is_never_empty),
 		WORLD(test_half_a_snapshot_is_not_written),
 		WORLD(test_a_renewal_writes_only_what_shows_it),

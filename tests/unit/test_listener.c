@@ -69,6 +69,7 @@ static void test_listener_knows_its_kinds(void **state)
 static void test_listener_fills_in_what_the_kind_says(void **state)
 {
 	struct conf *conf = listener_conf("postfix-policy", "%s", "");
+	struct decide_options o;
 	struct listener *l;
 	struct err err = { 0 };
 
@@ -86,7 +87,9 @@ static void test_listener_fills_in_what_the_kind_says(void **state)
 	assert_int_equal(l->show_count, 1);
 	assert_int_equal(l->show_uids[0], 0);
 	assert_false(l->view.defer);
-	assert_int_equal(l->decide.require_sender, SENDER_ANY);
+	assert_int_equal(
+	    listener_decide(conf_at(conf, "listener", 0), &o, &err), 0);
+	assert_int_equal(o.require_sender, SENDER_ANY);
 	listener_free(&l);
 	assert_null(l);
 	conf_free(&conf);
@@ -148,6 +151,7 @@ static void test_listener_takes_users_and_networks(void **state)
 	    "allow-uid = {\"root\", \"1234\"} show-user = {} "
 	    "listen = \"inet:0.0.0.0:10040\" allow = {\"192.0.2.0/24\"} "
 	    "tempfail = yes require-sender = \"domain\"");
+	struct decide_options o;
 	struct listener *l;
 	struct err err = { 0 };
 	struct addr a;
@@ -160,7 +164,9 @@ static void test_listener_takes_users_and_networks(void **state)
 	assert_int_equal(l->uids[1], 1234);
 	assert_int_equal(l->show_count, 0);
 	assert_true(l->view.defer);
-	assert_int_equal(l->decide.require_sender, SENDER_DOMAIN);
+	assert_int_equal(
+	    listener_decide(conf_at(conf, "listener", 0), &o, &err), 0);
+	assert_int_equal(o.require_sender, SENDER_DOMAIN);
 	assert_true(addr_parse("192.0.2.9", 9, &a));
 	assert_true(netset_find(l->allow, &a) >= 0);
 	assert_true(addr_parse("127.0.0.1", 9, &a));

@@ -258,6 +258,7 @@ static const struct {
 	{ "writer", ROLE_WRITER, true, false, false },
 	{ "connector", ROLE_CONNECTOR, false, false, true },
 	{ "firewall", ROLE_FIREWALL, false, false, false },
+	{ "gateway", ROLE_GATEWAY, false, false, false },
 };
 
 /* Nobody gets a capability to keep that he does not have. */
@@ -631,6 +632,22 @@ static int teardown(void **state)
 	return rmdir(directory);
 }
 
+static void test_lockdown_tells_root_from_a_missing_account(void **state)
+{
+	struct lockdown_user user;
+	struct err err = { 0 };
+
+	(void)state;
+	if (geteuid() != 0)
+		skip(); /* keeps its own ids, whatever the name */
+	assert_int_equal(lockdown_account("root", &user, &err), -1);
+	assert_int_equal(err.code, EXIT_USER);
+	assert_non_null(strstr(err.text, "may not be root"));
+	assert_null(strstr(err.text, "adduser"));
+	assert_int_equal(lockdown_account("no-such", &user, &err), -1);
+	assert_non_null(strstr(err.text, "adduser"));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -638,6 +655,8 @@ int main(void)
 		cmocka_unit_test(test_lockdown_kills_what_it_does_not_list),
 		cmocka_unit_test(test_lockdown_allows_the_work),
 		cmocka_unit_test(test_lockdown_leaves_no_power),
+		cmocka_unit_test(
+		    test_lockdown_tells_root_from_a_missing_account),
 	};
 
 	return cmocka_run_group_tests(tests, setup, teardown);

@@ -283,6 +283,22 @@ static void test_killed_at_any_call_it_leaves_the_old_or_the_new(void **state)
 	assert_true(seen_old && seen_new);
 }
 
+/* Who only changes a file needs no right in its directory: /etc/mail must not
+ * be given away on our advice. */
+static void test_a_missing_directory_of_others_stays_theirs(void **state)
+{
+	char missing[128];
+
+	(void)state;
+	(void)snprintf(missing, sizeof(missing), "%s/none", dir);
+	assert_int_equal(target_directory(missing, &err), -1);
+	assert_non_null(strstr(err.text, "install -d -o relaypass-out"));
+	assert_int_equal(target_directory_of_others(missing, &err), -1);
+	assert_int_equal(err.code, EXIT_USER);
+	assert_non_null(strstr(err.text, "run: install -d /"));
+	assert_null(strstr(err.text, "relaypass-out"));
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup_target, teardown)
@@ -294,6 +310,7 @@ int main(void)
 		TEST(test_an_aborted_one_leaves_nothing),
 		TEST(test_what_could_be_anybodys_is_refused),
 		TEST(test_parents_of_paths),
+		TEST(test_a_missing_directory_of_others_stays_theirs),
 		TEST(test_killed_at_any_call_it_leaves_the_old_or_the_new),
 	};
 
