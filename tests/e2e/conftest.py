@@ -10,6 +10,7 @@ import subprocess
 import pytest
 
 import lab
+import matrix
 from talk import Talker
 
 # marker: what must be there
@@ -140,3 +141,19 @@ def make_relaypassd(tmp_path):
 @pytest.fixture
 def here():
     return lab.Here()
+
+
+def pytest_terminal_summary(terminalreporter):
+    """The table of test_matrix.py, when its rows have run."""
+    results = {}
+    for reports in terminalreporter.stats.values():
+        for report in reports:
+            for name, value in getattr(report, "user_properties", ()):
+                if name == "matrix":
+                    row, family, result = value
+                    results[row, family] = \
+                        "FAILED" if report.failed else result
+    if results:
+        import test_matrix
+        terminalreporter.section("matrix")
+        terminalreporter.write(matrix.table(test_matrix.ROWS, results))

@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: ISC
-"""Which process of a relaypassd on a test host has which role."""
+"""The control socket of a relaypassd on a test host, and which of its processes
+has which role."""
 
+import contextlib
 import pathlib
 import re
 import socket
@@ -8,21 +10,28 @@ import socket
 import lab
 
 
+def control(host, *lines):
+    """What the control socket answers to these lines, until it closes."""
+    with socket.socket(socket.AF_UNIX) as sock:
+        sock.settimeout(lab.LIMIT)
+        sock.connect(str(host.path("/run/relaypass/control")))
+        sock.sendall("".join(f"{line}\n" for line in lines).encode())
+        sock.shutdown(socket.SHUT_WR)
+        return sock.makefile("rb").read().decode().splitlines()
+
+
+def pids_of(daemon, role):
+    """By their names, as they are out here."""
+    found = [dict(w.split("=", 1) for w in line.split() if "=" in w)
+             for line in control(daemon.host, "status")]
+    return {words["name"]: pid_out_here(daemon, words["pid"])
+            for words in found if words.get("role") == role}
+
+
 def keeper_of(daemon):
     """The keeper's pid as it is out here; None while there is none."""
-    try:
-        with socket.socket(socket.AF_UNIX) as control:
-            control.settimeout(lab.LIMIT)
-            control.connect(str(daemon.host.path("/run/relaypass/control")))
-            control.sendall(b"status\n")
-            control.shutdown(socket.SHUT_WR)
-            lines = control.makefile("rb").read().decode().splitlines()
-    except OSError:
-        return None
-    for line in lines:
-        words = dict(w.split("=", 1) for w in line.split() if "=" in w)
-        if words.get("role") == "keeper":
-            return pid_out_here(daemon, words["pid"])
+    with contextlib.suppress(OSError):
+        return next(iter(pids_of(daemon, "keeper").values()), None)
     return None
 
 

@@ -237,9 +237,9 @@ def test_daemon_leaves_no_socket_behind(site, kind, sort):
         site.write(site.text(more=more(name)))
         site.process.signal(signal.SIGHUP)
         path = site.where / name
-        lab.wait_for(path.exists, "the socket is made")
         with socket.socket(socket.AF_UNIX, sort) as asker:
-            asker.connect(str(path))
+            lab.wait_for(lambda a=asker, p=str(path): a.connect_ex(p) == 0,
+                         "the socket is made")
     lab.wait_for(lambda: not (site.where / "two").exists(),
                  "the reload removes what it drops")
     site.stop()

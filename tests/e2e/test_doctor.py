@@ -125,6 +125,8 @@ def test_an_ordinary_user_sees_less_and_is_told(site):
     found = doctor(site.host, "setpriv", "--reuid", "alice", "--regid",
                    "alice", "--clear-groups")
     found.says("server", "cannot", "as root")
+    found.says("log", "cannot",
+               f"you cannot read {site.mail_log}; run doctor as root")
     assert found.code in (1, 111)
 
 
@@ -146,6 +148,31 @@ def test_it_names_lines_below_only_when_there_are_some(host):
     assert f"there is no {CONF}" in done.stdout
     assert "source " not in done.stdout and "To begin" not in done.stdout
     assert "below" not in done.stdout
+
+
+def test_maps_of_postfix_are_opened_with_postmap(site):
+    host = site.host
+    path = "/etc/postfix/relaypass"
+    main = host.path("/etc/postfix/main.cf").read_text(encoding="utf-8")
+
+    def map_of(words, verdict):
+        doctor(host).says("maps", verdict, words)
+
+    host.write("/etc/postfix/main.cf", main + "\nsmtpd_client_restrictions = "
+               f"check_client_access {{ lmdb:{path}, timeout=3s }},permit\n")
+    try:
+        map_of(f"{path}.lmdb, which main.cf names, is missing", "do")
+        host.write(path, "192.0.2.7 OK\n")
+        host.run("postmap", f"lmdb:{path}")
+        map_of(f"postmap reads {path}.lmdb, which main.cf names", "good")
+        # The magic of its first page.
+        with open(host.path(f"{path}.lmdb"), "r+b") as page:
+            page.seek(16)
+            page.write(b"xxxx")
+        map_of(f"postmap cannot open {path}.lmdb, which main.cf names: "
+               "postmap: fatal: ", "do")
+    finally:
+        host.write("/etc/postfix/main.cf", main)
 
 
 def test_it_changes_nothing(site):

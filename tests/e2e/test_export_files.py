@@ -167,7 +167,7 @@ def test_killed_again_and_again_no_reader_sees_half_a_file(site, daemon):
     exports.lease(site, daemon, *addresses[:200])
     lab.wait_for(lambda: all(exports.read(site, name).count("\n") >= 200
                              for name in FILES), "the first leases")
-    stop, wrong, killed = threading.Event(), [], 0
+    stop, wrong, killed = threading.Event(), [], []
 
     def look():
         while not stop.is_set():
@@ -178,18 +178,22 @@ def test_killed_again_and_again_no_reader_sees_half_a_file(site, daemon):
                         any(not line for line in lines):
                     wrong.append((name, len(lines)))
 
+    def living():
+        """Some may be told of that were killed a moment ago."""
+        found = exports.writers(site, daemon, KINDS)
+        return None if set(found) & set(killed) else found
+
     reader = threading.Thread(target=look)
     reader.start()
     try:
         for first in range(200, 230, 10):
-            writers = lab.wait_for(
-                lambda: exports.writers(site, daemon, KINDS), "all writers")
+            writers = lab.wait_for(living, "all writers")
             for address in addresses[first:first + 10]:
                 exports.log_in(site, address)
             for pid in writers:
                 os.kill(pid, signal.SIGKILL)
-            killed += len(writers)
-        assert killed == 3 * KINDS
+            killed += writers
+        assert len(killed) == 3 * KINDS
         lab.wait_for(lambda: all(
             exports.read(site, name).count("\n") >= 230 for name in FILES),
             "all leases in all files", 60)
@@ -200,8 +204,9 @@ def test_killed_again_and_again_no_reader_sees_half_a_file(site, daemon):
     for folder in FOLDERS:
         lab.wait_for(lambda: names(site, folder) == set(addresses[:230]),
                      f"{folder} has all, and nothing else")
-    assert not [name for name in os.listdir(site.path(OUT))
-                if name.endswith(".new")]
+    # The last change may be under way.
+    lab.wait_for(lambda: not [name for name in os.listdir(site.path(OUT))
+                              if name.endswith(".new")], "nothing is left over")
 
 
 def test_a_full_disk_leaves_the_old_files_and_says_so_once(site, daemon):
@@ -245,7 +250,7 @@ def test_relay_ctrl_files_are_as_relay_ctrl_allow_writes_them(site, daemon):
     lab.wait_for(lambda: "203.0.113.7" in names(site, "relay-ctrl"), "a file")
     file = site.path(f"{OUT}/relay-ctrl/203.0.113.7")
     assert file.read_bytes() == b"USER=alice\0"
-    end = file.stat().st_mtime + 900
+    end = file.stat().st_mtime + 1800
     assert abs(end - time.time() - exports.TTL_MS / 1000) < 60
 
 

@@ -289,6 +289,8 @@ def test_it_makes_nothing_when_told_so(firewall):
     firewall.daemon.wait_leased("203.0.113.7")
     lab.wait_for(lambda: "export.error" in firewall.daemon.process.output(),
                  "the error in the log")
+    assert 'next="waits for table inet relaypass"' in \
+        firewall.daemon.process.output()
     assert firewall.nft("list", "ruleset") == ""
     firewall.nft("-f", str(lab.EXAMPLES / "relaypass.nft"))
     firewall.wait_in("relay4", "203.0.113.7")

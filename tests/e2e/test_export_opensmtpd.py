@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: ISC
-"""A real OpenSMTPD with the file table of examples/smtpd.conf.snippet: it starts
-whatever the file holds, and relays after a login until its end."""
+"""A real OpenSMTPD with the tables of examples/smtpd.conf.snippet (file) and
+examples/smtpd-db.conf.snippet (db): it starts whatever they hold, and relays
+after a login until its end."""
 
 import pytest
 
@@ -34,12 +35,12 @@ def make_smtpd(host):
     # As Debian's package does it when it is installed, not unpacked.
     host.run("sh", "-c", "cp /usr/sbin/smtpctl /var/local/; chgrp opensmtpq "
              "/var/local/smtpctl; chmod 2555 /var/local/smtpctl")
-    host.write("/etc/smtpd.conf", CONFIG.format(
-        snippet=exports.example("smtpd.conf.snippet")))
     return host
 
 
-def start_server(host):
+def start_server(host, snippet):
+    host.write("/etc/smtpd.conf", CONFIG.format(
+        snippet=exports.example(snippet)))
     server = host.start(["/usr/sbin/smtpd", "-d", "-f", "/etc/smtpd.conf"],
                         host.directory / "smtpd.log")
     try:
@@ -47,6 +48,21 @@ def start_server(host):
     except AssertionError as err:
         raise AssertionError(server.output()) from err
     return server
+
+
+def stop_server(host, server):
+    server.kill_all()
+    lab.wait_for(lambda: not host.listens(25), "smtpd is gone")
+
+
+def start_db(host, relaypassd):
+    """No lease, and no file before there is a relaypassd."""
+    table = host.path(f"{exports.OUT}/opensmtpd.db")
+    table.unlink(missing_ok=True)
+    host.write(exports.MAIL_LOG, "")
+    daemon = relaypassd(host, exports.example("relaypass-opensmtpd.conf"))
+    lab.wait_for(table.exists, "the table")
+    return daemon, table
 
 
 def update(host):
@@ -70,15 +86,14 @@ def test_opensmtpd_relays_after_a_login_and_until_its_end(
     daemon = exports.start(smtpd, relaypassd)
     lab.wait_for(table.exists, "the table")
     # No lease, then one of IPv6 alone: neither keeps it from starting.
-    server = start_server(smtpd)
+    server = start_server(smtpd, "smtpd.conf.snippet")
     try:
         assert send(customer, family) == 550
         address = customer.ends(family)["source"]
         exports.lease(smtpd, daemon, address)
         lab.wait_for(lambda: address in table.read_text(), "the lease")
-        server.kill_all()
-        server.wait()
-        server = start_server(smtpd)
+        stop_server(smtpd, server)
+        server = start_server(smtpd, "smtpd.conf.snippet")
         assert send(customer, family) == 250
         assert send(stranger, family) == 550
         exports.lease(smtpd, daemon, stranger.ends(family)["source"])
@@ -92,3 +107,88 @@ def test_opensmtpd_relays_after_a_login_and_until_its_end(
         lab.wait_for(lambda: send(customer, family) == 550, "the end there")
     finally:
         server.kill_all()
+
+
+@pytest.mark.parametrize("family", ["ipv4", "ipv6"])
+def test_opensmtpd_sees_a_changed_db_by_itself(
+        smtpd, relaypassd, customer, stranger, family):
+    daemon, table = start_db(smtpd, relaypassd)
+    server = start_server(smtpd, "smtpd-db.conf.snippet")
+    try:
+        assert send(customer, family) == 550
+        exports.lease(smtpd, daemon, customer.ends(family)["source"])
+        lab.wait_for(lambda: send(customer, family) == 250, "the lease there")
+        assert send(stranger, family) == 550
+        # More often than the time of the file can tell.
+        exports.lease(smtpd, daemon, stranger.ends(family)["source"])
+        lab.wait_for(lambda: send(stranger, family) == 250, "the other one")
+        stop_server(smtpd, server)
+        server = start_server(smtpd, "smtpd-db.conf.snippet")
+        assert send(customer, family) == 250
+        exports.end_leases(daemon)
+        for client in (customer, stranger):
+            lab.wait_for(lambda: send(client, family) == 550, "the end there")
+        assert table.exists()
+    finally:
+        server.kill_all()
+
+
+@pytest.mark.parametrize("family", ["ipv4", "ipv6"])
+def test_a_running_session_sees_a_changed_db(
+        smtpd, relaypassd, customer, family):
+    daemon, _ = start_db(smtpd, relaypassd)
+    server = start_server(smtpd, "smtpd-db.conf.snippet")
+    try:
+        customer.smtp_open(**customer.ends(family), name="long")
+        customer.smtp_mail(name="long", sender="alice@test.example")
+
+        def rcpt():
+            return customer.smtp_rcpt(name="long", recipient=FOREIGN)["code"]
+        assert rcpt() == 550
+        exports.lease(smtpd, daemon, customer.ends(family)["source"])
+        lab.wait_for(lambda: rcpt() == 250, "the lease there")
+    finally:
+        customer.hang_up(name="long")
+        server.kill_all()
+
+
+def test_db_is_what_makemap_makes(smtpd, relaypassd):
+    """Its own tool takes the file of the export and makes the same of a list."""
+    daemon, table = start_db(smtpd, relaypassd)
+    smtpd.write("/var/tmp/list", "192.0.2.7\n")
+    smtpd.run("sh", "-c", "cp /var/local/smtpctl /var/local/makemap && "
+              "chgrp opensmtpq /var/local/makemap && "
+              "chmod 2555 /var/local/makemap && "
+              "/var/local/makemap -t set -o /var/tmp/list.db /var/tmp/list")
+    exports.lease(smtpd, daemon, "192.0.2.7")
+    made = smtpd.path("/var/tmp/list.db").read_bytes()
+
+    def rows(data):
+        # Magic number and version of the first page, and what is in the rows.
+        return data[12:20], b"192.0.2.7\0" in data, b"<set>\0" in data
+    lab.wait_for(lambda: rows(table.read_bytes()) == rows(made), "the row")
+    assert rows(made)[1:] == (True, True)
+
+
+@pytest.mark.parametrize("kind", ["file", "db"])
+def test_leases_of_networks_serve_too(smtpd, relaypassd, customer, kind):
+    conf, snippet, name = {
+        "file": ("relaypass-exports.conf", "smtpd.conf.snippet", "opensmtpd"),
+        "db": ("relaypass-opensmtpd.conf", "smtpd-db.conf.snippet",
+               "opensmtpd.db")}[kind]
+    text = exports.example(conf)
+    assert 'ttl = "30m"' in text
+    smtpd.write(exports.MAIL_LOG, "")
+    table = smtpd.path(f"{exports.OUT}/{name}")
+    table.unlink(missing_ok=True)
+    daemon = relaypassd(smtpd, text.replace(
+        'ttl = "30m"', 'ttl = "30m"\n\tipv6-prefix = 64'))
+    exports.lease(smtpd, daemon, "2001:db8::99")
+    lab.wait_for(lambda: table.exists() and b"2001:db8::/64" in
+                 table.read_bytes(), "the network")
+    server = start_server(smtpd, snippet)
+    try:
+        assert send(customer, "ipv6") == 250
+        assert send(customer, "ipv4") == 550
+    finally:
+        stop_server(smtpd, server)

@@ -2,6 +2,7 @@
 """What relaypassd says when something is wrong: one clear message with the
 file, line or path, what to do, and the right exit code. Nothing is lost."""
 
+import json
 import socket
 import time
 
@@ -119,6 +120,154 @@ def test_checking_finds_what_a_reader_would_die_of(
                      *behind, check=False)
     line = GOOD.count("\n") + 1
     assert_refused(done, 100, f"{program}: {CONFIG}:{line}: ", expected)
+
+
+def export(options, kind="text", name="out"):
+    return f'export {name} {{ kind = "{kind}" {options} }}'
+
+
+PATH = 'path = "/var/lib/out/list" '
+LINE = GOOD.count("\n") + 1
+
+
+def check(host):
+    """relaypassd -t."""
+    return host.run("/usr/local/sbin/relaypassd-testclock", "-t", "-c",
+                    CONFIG, check=False)
+
+
+MENDED_IN_THE_FILE = [
+    (GOOD + export(PATH + 'mode = "888"'), LINE, ["out", 'mode: "888"', "0640"]),
+    (GOOD + export(PATH + 'format = "%z"'), LINE, ["out", "format", "%z"]),
+    (GOOD + export(PATH + 'format = "plain"'), LINE,
+     ["out", "format", "no address (%a)"]),
+    (GOOD + export(PATH + 'user = "root"'), LINE,
+     ["out", 'user: "root"', "may not be root"]),
+    (GOOD + export(PATH + 'static-file = "list"'), LINE,
+     ["static-file", '"list"', "absolute path"]),
+    (GOOD + export(PATH + 'relayclient = "a=b"', "tcprules"), LINE,
+     ["relayclient", '"a=b"', "letters"]),
+    (GOOD + export(PATH + "page-size = 1000", "berkeley-hash"), LINE,
+     ["page-size: 1000", "power of two"]),
+    (GOOD + export('table = "foo bar"', "nftables"), LINE,
+     ['table: "foo bar"', "letters"]),
+    (GOOD + export(PATH, name="a") + "\n" + export(PATH, "cdb", "b"),
+     LINE + 1, ["export b", f"path: export a (line {LINE}) writes it already"]),
+    (GOOD + 'listener b { kind = "tcp-table" '
+     'listen = "unix:/run/relaypass/ask" }', LINE,
+     ["listener b", f"listen: listener ask (line {LINE - 1}) listens there "
+      "already"]),
+    (GOOD + 'listener b { kind = "ask" listen = "inet:127.0.0.1:10033" }\n'
+     'listener c { kind = "ask" listen = "tcp:127.0.0.1:10033" }', LINE + 1,
+     ["listener c", f"listener b (line {LINE}) listens there already"]),
+    (GOOD + 'listener b { kind = "ask" listen = "unix:/run/relaypass/control"}',
+     LINE, ["listener b", "listen: the control socket is there already"]),
+    (GOOD.replace("relaypass {", 'relaypass { control-group = "nosuch"', 1),
+     2, ["control-group", '"nosuch"', "groupadd --system nosuch"]),
+]
+
+
+@pytest.mark.parametrize("text, line, expected", MENDED_IN_THE_FILE)
+def test_what_only_the_file_can_mend_is_refused(clean, text, line, expected):
+    assert_refused(start(clean, text), 100, f"{CONFIG}:{line}: ", *expected)
+    assert_refused(check(clean), 100, f"{CONFIG}:{line}: ", *expected)
+
+
+@pytest.mark.parametrize("text, expected", [
+    (GOOD.replace("/run/relaypass/ask\"", "/run/relaypass/ask\" "
+                  'group = "nosuch"'),
+     ["listener ask", "group", '"nosuch"', "groupadd --system nosuch"])])
+def test_a_group_that_is_not_there_is_told(clean, text, expected):
+    assert_refused(start(clean, text), 100, *expected)
+    assert_refused(check(clean), 100, f"{CONFIG}:{LINE - 1}: ", *expected)
+
+
+@pytest.mark.parametrize("options, expected", [
+    ('path = "mail.log"', ['path: "mail.log"', "absolute path"]),
+    ('path = "/var/log/mail.log" owner = "nosuch"',
+     ['owner: "nosuch"', "no such user"])])
+def test_checking_looks_at_the_paths_and_owners_of_a_file(
+        clean, options, expected):
+    text = GOOD + 'source s { kind = "file" ' + options + " }"
+    if "mail.log" in options and "owner" not in options:
+        assert_refused(start(clean, text), 100, "source s", *expected)
+    clean.write(CONFIG, text)
+    assert_refused(check(clean), 100, f"{CONFIG}:{LINE}: ", "source s",
+                   *expected)
+
+
+def test_a_reload_with_a_bad_export_keeps_the_old_configuration(
+        clean, relaypassd):
+    daemon = relaypassd(clean, GOOD)
+    clean.write(CONFIG, GOOD + export(PATH + 'mode = "888"'))
+    done = clean.run("relaypass", "-c", CONFIG, "reload", check=False)
+    assert_refused(done, 100, f"{CONFIG}:{LINE}: ", 'mode: "888"')
+    daemon.process.signal(1)
+    wait_said(daemon, "kept=old", f"{CONFIG}:{LINE}: ", "888")
+    clean.write(CONFIG, GOOD + 'listener b { kind = "ask" '
+                'listen = "unix:/run/relaypass/ask" }')
+    done = clean.run("relaypass", "-c", CONFIG, "reload", check=False)
+    assert_refused(done, 100, "listener ask (line 4) listens there already")
+    daemon.process.signal(1)
+    wait_said(daemon, "kept=old", "listener ask (line 4) listens there")
+    assert daemon.check("192.0.2.1") == "none"
+
+
+@pytest.mark.parametrize("options, kind, expected", [
+    ('path = "/var/lib/none/out"', "text",
+     "/var/lib/none is missing; run: install -d -o relaypass-out"),
+    ('path = "/etc/none/out.lmdb"', "lmdb",
+     "/etc/none is missing; run: install -d /etc/none"),
+    ('path = "/var/log"', "text", "/var/log is not a plain file"),
+    ('path = "/var/log"', "lmdb", "/var/log is not a plain file"),
+    ('path = "/var/lib/list" user = "nosuch"', "text",
+     'user: "nosuch": there is no such account'),
+    ('path = "/var/none"', "dsearch", "/var/none is missing; run: install")])
+def test_what_an_export_misses_is_told_but_stops_nobody(
+        clean, options, kind, expected):
+    clean.write(CONFIG, GOOD + export(options, kind))
+    done = check(clean)
+    assert_refused(done, 0, f"{CONFIG}:{LINE}: warning: ", "export out",
+                   expected)
+    assert kind != "lmdb" or "relaypass-out" not in done.stdout
+
+
+@pytest.mark.parametrize("options, told", [
+    ('path = "/var/lib/none/out"', "/var/lib/none is missing"),
+    ('path = "/var/log/out" user = "nosuch"', "user nosuch does not exist")])
+def test_a_dead_export_is_told_once_and_shown(
+        clean, relaypassd, options, told):
+    daemon = relaypassd(clean, GOOD + export(options))
+
+    def down():
+        done = clean.run("relaypass", "-c", CONFIG, "status", "--json")
+        rows = json.loads(done.stdout).get("down", [])
+        return rows[0] if rows and rows[0]["restarts"] > 3 else None
+
+    row = lab.wait_for(down, "it is tried again and again")
+    assert (row["role"], row["name"], row["ended"]) == \
+        ("writer", "out", "exit-100")
+    assert "exit-100" in clean.run("relaypass", "-c", CONFIG, "status").stdout
+    said = daemon.process.output()
+    assert said.count(told) == 1, said
+    assert said.count("died=exit-100") == 1, said
+    assert daemon.check("192.0.2.1") == "none"
+
+
+def test_a_listener_at_its_own_place_says_where_that_is(clean, relaypassd):
+    daemon = relaypassd(clean, GOOD.replace(
+        'listen = "unix:/run/relaypass/ask"', ""))
+    daemon.wait_log("listener=ask kind=ask listen=unix:/run/relaypass/ask")
+
+
+def test_an_export_that_works_again_is_shown_no_more(clean, relaypassd):
+    daemon = relaypassd(clean, GOOD + export('path = "/var/lib/late/list"'))
+    daemon.wait_log("/var/lib/late is missing")
+    clean.run("install", "-d", "-o", "relaypass-out", "/var/lib/late")
+    daemon.wait_log("export=out state=good")
+    lab.wait_for(lambda: '"down"' not in clean.run(
+        "relaypass", "-c", CONFIG, "status", "--json").stdout, "it serves")
+    clean.run("rm", "-r", "/var/lib/late")
 
 
 def test_an_export_without_its_directory_is_told(clean, relaypassd):
@@ -305,28 +454,41 @@ def test_a_full_disk_is_told_and_nothing_is_lost(clean, relaypassd):
             append(clean, "".join(login_line(address, n)
                                   for n, address in enumerate(addresses)))
             wait_said(daemon, "ledger.error", "/var/lib/relaypass")
+            lab.wait_for(lambda: "cannot-be-written" in
+                         clean.run("relaypass", "status").stdout,
+                         "status tells it")
             assert daemon.check("203.0.113.7").startswith("allow ")
             clean.run("rm", "/var/lib/relaypass/junk")
             sample = addresses[:5] + addresses[-5:] + addresses[1500:1505]
             lab.wait_for(lambda: leased(daemon, sample) == len(sample),
                          "all logins are leases once there is room", 40)
             assert leased(daemon, addresses) == len(addresses)
+            told = clean.run("relaypass", "status").stdout
+            assert "ledger:" in told and "cannot-be-written" not in told
         finally:
             daemon.stop()
     finally:
         clean.run("umount", "/var/lib/relaypass")
 
 
-def test_a_disk_that_is_full_at_the_start_is_told(clean):
+def full_disk(clean):
     clean.path("/var/lib/relaypass").mkdir()
     clean.run("mount", "-t", "tmpfs", "-o", "size=64k,mode=0700", "tmpfs",
               "/var/lib/relaypass")
+    clean.run("chown", "relaypass:", "/var/lib/relaypass")
+    clean.run("sh", "-c", "dd if=/dev/zero of=/var/lib/relaypass/junk "
+              "2>/dev/null || :")
+
+
+def test_a_disk_that_is_full_at_the_start_is_told(clean):
+    full_disk(clean)
     try:
-        clean.run("chown", "relaypass:", "/var/lib/relaypass")
-        clean.run("sh", "-c", "dd if=/dev/zero of=/var/lib/relaypass/junk "
-                  "2>/dev/null || :")
-        assert_refused(start(clean, GOOD), 111, "ledger.error",
-                       "/var/lib/relaypass", "No space left")
+        done = start(clean, GOOD)
+        assert_refused(done, 111, "ledger.error", "/var/lib/relaypass",
+                       "No space left")
+        # The last line tells that it ends, and whose lines say why.
+        assert 'start.error role=keeper name= error="does not start"' in \
+            done.stdout.splitlines()[-1]
     finally:
         clean.run("umount", "/var/lib/relaypass")
 
@@ -363,8 +525,66 @@ def test_in_the_background_the_caller_learns_how_the_start_went(clean):
     pid = inner_pid(clean)
     second = clean.start(daemon, log)
     assert second.wait() == 111, second.output()
-    assert "did not start" in second.output()
+    # What the terminal was told needs no look into the log.
+    assert second.output().count("another relaypassd (pid ") == 1
+    assert "did not start" not in second.output()
     clean.run("kill", pid)
     lab.wait_for(lambda: clean.run("kill", "-0", pid, check=False).returncode,
                  "it has stopped")
     assert not clean.listens(10098)
+
+
+def test_in_the_background_a_child_that_does_not_start_is_in_the_log(clean):
+    full_disk(clean)
+    try:
+        clean.write(CONFIG, GOOD)
+        done = clean.run("/usr/local/sbin/relaypassd-testclock", "-c", CONFIG,
+                         check=False)
+        assert_refused(done, 111, "did not start; the mail log of syslog")
+    finally:
+        clean.run("umount", "/var/lib/relaypass")
+
+
+def test_a_failure_to_start_has_an_event_of_its_own(clean, relaypassd):
+    relaypassd(clean, GOOD)
+    done = start(clean)
+    assert_refused(done, 111, "relaypassd: start.error error=\"another ")
+    assert ": start " not in done.stdout
+
+
+def test_rules_that_are_not_there_yet_are_told_once(clean, relaypassd):
+    clean.run("install", "-d", "-o", "relaypass-out", "/var/lib/out")
+    clean.run("rm", "-f", "/etc/tcp.smtp")
+    daemon = relaypassd(clean, GOOD + 'export out { kind = "tcprules" path = '
+                        '"/var/lib/out/tcp.cdb" static-file = "/etc/tcp.smtp" '
+                        '}')
+    wait_said(daemon, "there is no good static-file yet: /etc/tcp.smtp: No ")
+    clean.write("/etc/tcp.smtp", ":allow\n")
+    wait_said(daemon, "export=out state=good")
+    assert daemon.process.output().count("export.error") == 1
+    clean.write("/etc/tcp.smtp", ":perhaps\n")
+    wait_said(daemon, "the last good one stays in force")
+
+
+def test_without_a_configuration_it_says_where_one_is_from(clean):
+    assert_refused(start(clean), 100, CONFIG, "No such file",
+                   "copy examples/relaypass.conf there, or name one with -c")
+
+
+@pytest.mark.parametrize("word", ["-h", "--help"])
+def test_help_is_no_mistake(clean, word):
+    daemon = clean.run("sh", "-c", "/usr/local/sbin/"
+                       f"relaypassd-testclock {word} 2>/dev/null")
+    assert daemon.stdout.startswith("usage: relaypassd [-fht]")
+
+
+@pytest.mark.parametrize("words, code, said", [
+    (["--version"], 0, "relaypass "),
+    (["lst"], 100, 'no such verb: "lst"'),
+    (["help", "lst"], 100, 'no such verb: "lst"'),
+    (["config", "--check", "-c", CONFIG], 100,
+     "-c FILE stands before the verb"),
+    (["list", f"-c{CONFIG}"], 100, "-c FILE stands before the verb")])
+def test_words_that_a_newcomer_types(clean, words, code, said):
+    done = clean.run("relaypass", *words, check=False)
+    assert done.returncode == code and said in done.stdout

@@ -52,8 +52,9 @@ def test_list_takes_the_directory_of_the_configuration(tmp_path):
 def test_show_prints_the_file_as_it_is():
     text = (PATTERNS / "dovecot.pattern").read_bytes()
     assert relaypass("show", "dovecot").stdout == text
-    done = relaypass("show", "nothing")
-    assert done.returncode == 1 and b"patterns list" in done.stderr
+    done = relaypass("show", "dovcot")
+    assert done.returncode == 100 and not done.stdout
+    assert b'"dovcot"' in done.stderr and b"patterns list" in done.stderr
 
 
 def test_all_samples_of_all_servers_are_right():

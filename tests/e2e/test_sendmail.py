@@ -4,20 +4,16 @@ refused before the login, relayed after it, refused when the lease is over, all
 within one SMTP session too; and what happens while relaypassd is away."""
 
 import contextlib
-from datetime import datetime, timezone
 
 import pytest
 
 import lab
-import servers_real
+import sendmail
+from sendmail import BIN, CF, FOREIGN, HACK, LOCAL, Site, session
 
 pytestmark = pytest.mark.namespaces
 
 TTL_MS = 30 * 60 * 1000
-LOCAL, FOREIGN = "alice@test.example", "someone@foreign.example"
-CF = "/etc/mail/cf"  # a copy: /usr is not ours
-BIN = "/usr/libexec/sendmail"
-HACK = "HACK(`relaypass', `socket unix:/run/relaypass/socketmap')dnl"
 SOCKET, FILE = "`socket unix:/run/relaypass/socketmap'", "`hash /etc/mail/popip'"
 HACKS = {
     "default": ("HACK(`relaypass')dnl", "socket"),
@@ -29,55 +25,6 @@ HACKS = {
 }
 
 
-class Site:
-    """Sendmail with a configuration that its own m4 files make."""
-
-    def __init__(self, host, hack):
-        self.host = host
-        servers_real.install(host, "sendmail")
-        host.add_user("alice")
-        for name in ("smmta", "smmsp"):
-            servers_real.add_system_user(host, name)
-        host.write("/etc/hosts", "127.0.0.1 localhost\n"
-                   "203.0.113.1 mx.test.example mx\n"
-                   "203.0.113.7 customer.example.net\n"
-                   "2001:db8::7 customer.example.net\n"
-                   "203.0.113.8 stranger.example.net\n"
-                   "2001:db8::8 stranger.example.net\n")
-        host.write("/etc/nsswitch.conf", "hosts: files\npasswd: files\n"
-                   "group: files\nservices: files\n")
-        host.write("/etc/mail/local-host-names", "test.example\n")
-        host.write("/etc/mail/service.switch", "hosts files\n")
-        host.write("/etc/mail/aliases", "")
-        host.run("chmod", "0755", "/etc/mail")
-        host.run("mkdir", "-p", "/var/spool/mqueue", "/var/run/sendmail")
-        host.run("chmod", "0700", "/var/spool/mqueue")
-        host.run("cp", "-a", "/usr/share/sendmail/cf", CF)
-        host.run("cp", lab.TREE / "contrib" / "sendmail" / "relaypass.m4",
-                 f"{CF}/hack/")
-        self.build(hack)
-
-    def build(self, hack):
-        text = (lab.EXAMPLES / "sendmail.mc").read_text(encoding="utf-8")
-        assert HACK in text
-        # No name server in here.
-        text = text.replace(
-            HACK, "define(`confSERVICE_SWITCH_FILE', "
-            "`/etc/mail/service.switch')dnl\n"
-            "define(`ALIAS_FILE', `/etc/mail/aliases')dnl\n"
-            "FEATURE(`accept_unresolvable_domains')dnl\n" + hack)
-        self.host.write("/etc/mail/sendmail.mc", text)
-        made = self.host.run("m4", f"-D_CF_DIR_={CF}/",
-                             "/etc/mail/sendmail.mc")
-        self.host.write("/etc/mail/sendmail.cf", made.stdout)
-
-    def start(self):
-        self.host.start([f"{BIN}/sendmail", "-bD", "-C",
-                         "/etc/mail/sendmail.cf"],
-                        self.host.directory / "sendmail.log")
-        lab.wait_for(lambda: self.host.listens(25), "sendmail listens")
-
-
 @pytest.fixture(scope="module", params=HACKS)
 def site(request, tmp_path_factory):
     with contextlib.ExitStack() as stack:
@@ -87,13 +34,9 @@ def site(request, tmp_path_factory):
         hack, kind = HACKS[request.param]
         made = Site(host, hack)
         made.kind = kind
-        made.customer = lab.Client(host, "203.0.113.7", "2001:db8::7")
-        stack.callback(made.customer.close)
-        made.stranger = lab.Client(host, "203.0.113.8", "2001:db8::8")
-        stack.callback(made.stranger.close)
+        made.add_clients(stack)
         # Sendmail opens its files when it starts.
-        host.run("sh", "-c", f"{BIN}/makemap hash /etc/mail/popip </dev/null && "
-                 "chown relaypass-out /etc/mail/popip.db")
+        made.make_map("/etc/mail/popip", owner="relaypass-out")
         made.start()
         yield made
 
@@ -115,13 +58,7 @@ def daemon(site, host, relaypassd):
 
 
 def log_in(site, daemon, address):
-    stamp = datetime.now(timezone.utc).isoformat(timespec="milliseconds")
-    with open(site.host.path("/var/log/mail.log"), "a",
-              encoding="ascii") as log:
-        log.write(f"{stamp} mx dovecot: imap-login: Login: user=<alice>, "
-                  f"method=PLAIN, rip={address}, lip=203.0.113.1, mpid=0, "
-                  f"TLS, session=<s1>\n")
-    daemon.wait_leased(address)
+    sendmail.log_in(site, daemon, address)
     wait_file(site, address, True)
 
 
@@ -133,16 +70,6 @@ def wait_file(site, address, there):
         lab.wait_for(lambda: (f"{key}\tOK" in site.host.run(
             f"{BIN}/makemap", "-u", "hash", "/etc/mail/popip").stdout) == there,
             f"{key} in popip.db: {there}", 1.2)
-
-
-@contextlib.contextmanager
-def session(client, family, port=25):
-    client.smtp_open(**client.ends(family), name="s", port=port)
-    try:
-        client.smtp_mail(name="s", sender=LOCAL)
-        yield lambda to: client.smtp_rcpt(name="s", recipient=to)
-    finally:
-        client.hang_up(name="s")
 
 
 @pytest.mark.parametrize("family", ["ipv4", "ipv6"])

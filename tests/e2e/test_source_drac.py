@@ -29,6 +29,9 @@ pytestmark = [
                        reason="needs rpcgen: tools/install-deps test"),
 ]
 
+needs_db_tools = pytest.mark.skipif(
+    not shutil.which("db5.3_dump"),
+    reason="needs db5.3-util: tools/install-deps test")
 PORT = 10901
 ALLOW_FILE = "/etc/drac/dracd.allow"
 CONF = """
@@ -595,10 +598,18 @@ def ttl_of(answer):
     return int(re.fullmatch(r"allow ttl=(\d+).*", answer).group(1))
 
 
+def rows(host, path="/etc/drac/dracd.db"):
+    """{key: value} of the file, as Berkeley DB's own tool reads it."""
+    done = host.run("db5.3_dump", "-p", path, check=False)
+    lines = [line.strip() for line in done.stdout.splitlines()
+             if line.startswith(" ")]
+    return dict(zip(lines[::2], lines[1::2]))
+
+
 def test_rpc_dracd_serves(host, peers, dracd):
-    code, text = dracd("-i", "-e", "7", "/etc/drac/dracd.db")
+    host.run("rm", "-f", "/etc/drac/dracd.db")
+    code, text = dracd("-i", "-e", "7")
     assert code == 0, text
-    assert "/etc/drac/dracd.db is not written" in text
     lab.wait_for(lambda: all_registered(peers), "registered")
     assert peers.call("udp", "203.0.113.9") == {"203.0.113.9": "0"}
     assert 400 < ttl_of(check(host, "203.0.113.9")) <= 420
@@ -611,8 +622,64 @@ def test_rpc_dracd_serves(host, peers, dracd):
     dracd.stop()
     assert dracd("-i")[0] == 0
     assert check(host, "203.0.113.9") == "none"
+    lab.wait_for(lambda: not rows(host), "the file is empty, too")
     assert peers.add("203.0.113.10", DRAC_PORT=str(PORT))[0] == 0
     assert 1700 < ttl_of(check(host, "203.0.113.10")) <= 1800
+
+
+@needs_db_tools
+def test_rpc_dracd_writes_the_file_as_the_old_server_did(host, peers, dracd):
+    host.run("rm", "-f", "/etc/drac/dracd.db")
+    code, text = dracd("-e", "7")
+    assert code == 0, text
+    lab.wait_for(lambda: all_registered(peers), "registered")
+    assert peers.call("udp", "203.0.113.9", SIX[0]) == {
+        "203.0.113.9": "0", SIX[0]: "0"}
+    found = lab.wait_for(lambda: len(rows(host)) == 2 and rows(host),
+                         "both are in the file")
+    assert set(found) == {"203.0.113.9", SIX[0]}
+    for end in found.values():
+        assert 400 < int(end) - time.time() <= 421
+    dump = host.run("db5.3_dump", "-p", "/etc/drac/dracd.db").stdout
+    assert "type=btree" in dump and "db_pagesize=512" in dump
+    state = host.path("/etc/drac/dracd.db").stat()
+    assert state.st_mode & 0o777 == 0o644
+
+
+@needs_db_tools
+def test_rpc_dracd_goes_on_with_an_old_server_s_file(host, peers, dracd):
+    """It was root's; one of a server built for hash stays one."""
+    path = "/var/lib/old/dracd.db"
+    host.run("mkdir", "-p", "-m", "0755", "/var/lib/old")
+    host.run("sh", "-c", "printf '203.0.113.66\\n1\\n' | "
+             f"db5.3_load -T -t hash {path}")
+    code, text = dracd(path)
+    assert code == 0, text
+    assert f"{path} now belongs to relaypass-out" in text
+    # What no lease stands behind is gone.
+    lab.wait_for(lambda: not rows(host, path), "the old row is gone")
+    assert peers.call("udp", "203.0.113.9") == {"203.0.113.9": "0"}
+    lab.wait_for(lambda: "203.0.113.9" in rows(host, path), "it is written")
+    assert "type=hash" in host.run("db5.3_dump", "-p", path).stdout
+    dracd.stop()
+    code, text = dracd(path)
+    assert code == 0 and "belongs" not in text
+
+
+def test_rpc_dracd_gives_nothing_else_away(host, dracd):
+    host.write("/etc/drac/text.db", "no database at all\n")
+    host.run("ln", "-sf", "/etc/passwd", "/etc/drac/link.db")
+    host.run("mkdir", "-p", "/etc/drac/dir.db")
+    for path, why in (("/etc/drac/text.db", "no Berkeley DB"),
+                      ("/etc/passwd", "no Berkeley DB"),
+                      ("/etc/drac/link.db", "symbolic links"),
+                      ("/etc/drac/dir.db", "plain file"),
+                      ("/no/such/dracd.db", "No such file"),
+                      ("dracd.db", "begin with /")):
+        code, text = dracd(path)
+        assert code == 3 and why in text, text
+    assert host.path("/etc/passwd").stat().st_uid == 0
+    assert host.path("/etc/drac/text.db").stat().st_uid == 0
 
 
 @pytest.mark.parametrize("argv", [

@@ -11,6 +11,7 @@ import functools
 import ipaddress
 
 MINUTE = 60 * 1000
+IMPORT_AGE_MAX = 24 * 60 * MINUTE  # of a login in another program's store
 PROOF_GRACE = 3000  # how much later than its login a mail process may have begun
 
 # What no configuration may open, and what `private` may open.
@@ -289,10 +290,10 @@ class Model:
         self.sessions = {i: s for i, s in self.sessions.items() if not hit(s.key)}
         if not now_only:
             span = max(refuse_for or self.rules.ttl, self.rules.max_skew)
+            kept = span + max(self.rules.ttl, IMPORT_AGE_MAX)
             self.add_revocation(Revocation(
                 addr, user, self.wall, self.wall + span,
-                self.wall + span + self.rules.ttl,
-                self.boot + span + self.rules.ttl))
+                self.wall + kept, self.boot + kept))
         return count
 
     def add_revocation(self, new):
