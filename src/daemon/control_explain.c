@@ -22,21 +22,10 @@
 
 enum { ANSWER_SIZE = 2048 };
 
-static const char *const verdict_words[] = { [VERDICT_NONE] = "none",
-	[VERDICT_ALLOW] = "allow",
-	[VERDICT_TEMPFAIL] = "tempfail" };
-static const char *const mode_words[] = { [MODE_ENFORCE] = "enforce",
-	[MODE_OBSERVE] = "observe",
-	[MODE_OFF] = "off" };
 static const char *const require_words[] = { [SENDER_ANY] = "none",
 	[SENDER_USER] = "user",
 	[SENDER_DOMAIN] = "domain",
 	[SENDER_MAP] = "map" };
-static const char *const list_words[RULES_LISTS] = { [RULES_ALWAYS] = "always",
-	[RULES_NEVER] = "never",
-	[RULES_PROXY] = "proxy",
-	[RULES_OWN] = "own",
-	[RULES_PRIVATE] = "private" };
 
 /* --- the question --------------------------------------------------------- */
 
@@ -108,21 +97,18 @@ static void put_answer(struct client *c, const struct explain *e,
     const struct decide_options *o, const struct question *q)
 {
 	const struct answer *a = &e->answer;
-	struct net asked = { q->addr, 128 };
-	char line[ANSWER_SIZE], text[NET_TEXT_SIZE], key[NET_TEXT_SIZE];
+	char line[ANSWER_SIZE], text[ADDR_TEXT_SIZE], key[NET_TEXT_SIZE];
 	size_t used = 0;
 
-	(void)net_print(&asked, text);
-	text[strcspn(text, "/")] = '\0';
+	(void)addr_print(&q->addr, text);
 	(void)net_print(&e->key, key);
 	if (kv_put(line, sizeof(line), &used, "answer address", text) &&
 	    kv_put(line, sizeof(line), &used, "key", key) &&
 	    kv_put(line, sizeof(line), &used, "verdict",
-		verdict_words[a->verdict]) &&
+		verdict_word(a->verdict)) &&
 	    kv_put(line, sizeof(line), &used, "rule", explain_word(e)) &&
-	    kv_put(line, sizeof(line), &used, "judgement",
-		e->judgement == JUDGE_NONE ? "" : rules_reason(e->judgement)) &&
-	    kv_put(line, sizeof(line), &used, "mode", mode_words[e->mode]) &&
+	    kv_put(
+		line, sizeof(line), &used, "mode", rules_mode_word(e->mode)) &&
 	    kv_put_int(line, sizeof(line), &used, "observed", a->observed) &&
 	    kv_put_int(
 		line, sizeof(line), &used, "ttl", (a->ttl + 999) / 1000) &&
@@ -144,7 +130,8 @@ static void put_networks(struct client *c, const struct explain *e)
 		if (!e->networks[i].found)
 			continue;
 		(void)net_print(&e->networks[i].net, text);
-		client_say(c, "network list=%s net=%s", list_words[i], text);
+		client_say(
+		    c, "network list=%s net=%s", rules_list_word(i), text);
 	}
 }
 

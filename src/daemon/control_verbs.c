@@ -81,8 +81,6 @@ static int64_t get_seconds(const struct request *r, const char *key)
 	return errno || *end || end == text || n < 1 || n > 315360000 ? -2 : n;
 }
 
-static const char *const mode_words[] = { "enforce", "observe", "off" };
-
 /* --- grant, revoke, mode ---------------------------------------------------
  */
 
@@ -205,8 +203,8 @@ static int mode_number(const char *word)
 {
 	if (strcmp(word, "config") == 0)
 		return 0;
-	for (int i = 0; i < (int)COUNT_OF(mode_words); i++) {
-		if (strcmp(word, mode_words[i]) == 0)
+	for (int i = 0; rules_mode_word(i); i++) {
+		if (strcmp(word, rules_mode_word(i)) == 0)
 			return i + 1;
 	}
 	return -1;
@@ -229,13 +227,14 @@ static void verb_mode(struct client *c, const struct request *r)
 	}
 	if (word) {
 		atomic_store(&keeper_env(k)->mode->set, set);
-		log_info(LOG_MODE, "mode=%s set=%s", mode_words[keeper_mode(k)],
-		    word);
+		log_info(LOG_MODE, "mode=%s set=%s",
+		    rules_mode_word(keeper_mode(k)), word);
 	}
 	set = ledger_mode(keeper_ledger(k));
-	client_say(c, "ok mode=%s config=%s set=%s", mode_words[keeper_mode(k)],
-	    mode_words[rules_mode(keeper_rules(k))],
-	    set ? mode_words[set - 1] : "none");
+	client_say(c, "ok mode=%s config=%s set=%s",
+	    rules_mode_word(keeper_mode(k)),
+	    rules_mode_word(rules_mode(keeper_rules(k))),
+	    set ? rules_mode_word(set - 1) : "none");
 }
 
 /* --- status, watch ---------------------------------------------------------
@@ -349,7 +348,7 @@ static void verb_status(struct client *c, const struct request *r)
 	for (size_t i = 0; i < conf_count(env->conf, "listener"); i++)
 		say_listener(
 		    c, i, conf_name(conf_at(env->conf, "listener", i)));
-	client_say(c, "ok mode=%s", mode_words[keeper_mode(k)]);
+	client_say(c, "ok mode=%s", rules_mode_word(keeper_mode(k)));
 }
 
 static void verb_watch(struct client *c, const struct request *r)

@@ -71,9 +71,6 @@ static void put_ledger(struct gateway *g, struct prom *p)
 
 static void put_process(struct gateway *g, struct prom *p)
 {
-	static const char *const words[] = { [MODE_ENFORCE] = "enforce",
-		[MODE_OBSERVE] = "observe",
-		[MODE_OFF] = "off" };
 	const struct prom_label version = { "version", RELAYPASS_VERSION };
 
 	prom_family(
@@ -81,8 +78,8 @@ static void put_process(struct gateway *g, struct prom *p)
 	prom_sample(p, &version, 1, 1);
 	prom_family(p, "relaypass_mode", "gauge",
 	    "1 for the mode that counts now, 0 for the others.");
-	for (int i = MODE_ENFORCE; i <= MODE_OFF; i++) {
-		const struct prom_label label = { "mode", words[i] };
+	for (int i = 0; rules_mode_word(i); i++) {
+		const struct prom_label label = { "mode", rules_mode_word(i) };
 		prom_sample(p, &label, 1, (int)gateway_mode(g) == i);
 	}
 }

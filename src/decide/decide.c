@@ -204,6 +204,15 @@ static enum verdict by_lease(struct ledger *l, const struct rules *r,
 	}
 }
 
+const char *verdict_word(enum verdict v)
+{
+	static const char *const words[] = { [VERDICT_NONE] = "none",
+		[VERDICT_ALLOW] = "allow",
+		[VERDICT_TEMPFAIL] = "tempfail" };
+
+	return words[v];
+}
+
 void decide(struct ledger *l, const struct rules *r, enum rules_mode mode,
     const struct decide_options *o, const struct question *q, struct moment now,
     struct answer *out)

@@ -11,6 +11,8 @@
 
 /* Zero is the safe answer. */
 enum verdict { VERDICT_NONE = 0, VERDICT_ALLOW, VERDICT_TEMPFAIL };
+/* "none", "allow", "tempfail". */
+const char *verdict_word(enum verdict v);
 
 enum {
 	QUESTION_MAIL_MAX = 320, /* RFC 5321: 64 + 1 + 255 */

@@ -82,12 +82,9 @@ json_t *http_write_lease(const struct lease *row, const char *source,
 
 json_t *http_write_answer(const struct answer *a, bool users)
 {
-	static const char *const words[] = { [VERDICT_NONE] = "none",
-		[VERDICT_ALLOW] = "allow",
-		[VERDICT_TEMPFAIL] = "tempfail" };
 	json_t *o = json_object();
 
-	put(o, "verdict", json_string(words[a->verdict]));
+	put(o, "verdict", json_string(verdict_word(a->verdict)));
 	put_text(o, "reason", a->reason);
 	if (a->observed)
 		put(o, "observed", json_true());
@@ -142,30 +139,20 @@ static json_t *explain_revocations(const struct explain *e)
 
 static json_t *explain_networks(const struct explain *e)
 {
-	static const char *const names[RULES_LISTS] = {
-		[RULES_ALWAYS] = "always",
-		[RULES_NEVER] = "never",
-		[RULES_PROXY] = "proxy",
-		[RULES_OWN] = "own",
-		[RULES_PRIVATE] = "private",
-	};
 	json_t *o = json_object();
 
 	for (size_t i = 0; i < RULES_LISTS; i++)
 		if (e->networks[i].found)
-			put_net(o, names[i], &e->networks[i].net);
+			put_net(o, rules_list_word(i), &e->networks[i].net);
 	return o;
 }
 
 json_t *http_write_explain(const struct explain *e, struct moment now)
 {
-	static const char *const modes[] = { [MODE_ENFORCE] = "enforce",
-		[MODE_OBSERVE] = "observe",
-		[MODE_OFF] = "off" };
 	json_t *o = http_write_answer(&e->answer, true);
 
 	put(o, "rule", json_string(explain_word(e)));
-	put(o, "mode", json_string(modes[e->mode]));
+	put(o, "mode", json_string(rules_mode_word(e->mode)));
 	put_net(o, "key", &e->key);
 	put(o, "networks", explain_networks(e));
 	put(o, "leases", explain_leases(e, now));

@@ -170,6 +170,28 @@ enum rules_mode rules_mode(const struct rules *r)
 	return r->mode;
 }
 
+const char *rules_mode_word(int mode)
+{
+	static const char *const words[] = { [MODE_ENFORCE] = "enforce",
+		[MODE_OBSERVE] = "observe",
+		[MODE_OFF] = "off" };
+
+	return mode >= 0 && mode < (int)COUNT_OF(words) ? words[mode] : NULL;
+}
+
+const char *rules_list_word(enum rules_list list)
+{
+	static const char *const words[RULES_LISTS] = {
+		[RULES_ALWAYS] = "always",
+		[RULES_NEVER] = "never",
+		[RULES_PROXY] = "proxy",
+		[RULES_OWN] = "own",
+		[RULES_PRIVATE] = "private",
+	};
+
+	return words[list];
+}
+
 const struct rules_limits *rules_limits(const struct rules *r)
 {
 	return &r->limits;

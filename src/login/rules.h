@@ -33,6 +33,8 @@ int64_t rules_max_skew(const struct rules *r);
 unsigned rules_ipv6_prefix(const struct rules *r);
 enum rules_mode { MODE_ENFORCE, MODE_OBSERVE, MODE_OFF };
 enum rules_mode rules_mode(const struct rules *r);
+/* "enforce", "observe", "off", as the option writes it; NULL for another. */
+const char *rules_mode_word(int mode);
 bool rules_always(const struct rules *r, const struct addr *a);
 /* The lists of networks, and the one of a list that holds the address. */
 enum rules_list {
@@ -43,6 +45,8 @@ enum rules_list {
 	RULES_PRIVATE,
 	RULES_LISTS
 };
+/* "always", "never" and so on. */
+const char *rules_list_word(enum rules_list list);
 bool rules_listed(const struct rules *r, enum rules_list list,
     const struct addr *a, struct net *net_r);
 /* The address as leases hold it: IPv6 masked to the prefix. *bits_r 128-form.
