@@ -179,7 +179,7 @@ const char *rules_mode_word(int mode)
 	return mode >= 0 && mode < (int)COUNT_OF(words) ? words[mode] : NULL;
 }
 
-const char *rules_list_word(enum rules_list list)
+const char *rules_list_word(size_t list)
 {
 	static const char *const words[RULES_LISTS] = {
 		[RULES_ALWAYS] = "always",

@@ -45,8 +45,8 @@ enum rules_list {
 	RULES_PRIVATE,
 	RULES_LISTS
 };
-/* "always", "never" and so on. */
-const char *rules_list_word(enum rules_list list);
+/* "always", "never" and so on, of an enum rules_list. */
+const char *rules_list_word(size_t list);
 bool rules_listed(const struct rules *r, enum rules_list list,
     const struct addr *a, struct net *net_r);
 /* The address as leases hold it: IPv6 masked to the prefix. *bits_r 128-form.
