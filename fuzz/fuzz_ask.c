@@ -8,22 +8,17 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-static bool is(const char *reply, size_t len, const char *text)
-{
-	return len == strlen(text) && memcmp(reply, text, len) == 0;
-}
-
 static bool reply_fits(const struct answer *a, const char *reply, size_t len)
 {
 	switch (a->verdict) {
 	case VERDICT_ALLOW:
-		return is(reply, len, "allow ttl=1\n") ||
-		       is(reply, len, "allow ttl=1 user=%0A%3D%25%FF\n");
+		return oracle_is(reply, len, "allow ttl=1\n") ||
+		       oracle_is(reply, len, "allow ttl=1 user=%0A%3D%25%FF\n");
 	case VERDICT_TEMPFAIL:
-		return is(reply, len, "tempfail lease\n");
+		return oracle_is(reply, len, "tempfail lease\n");
 	case VERDICT_NONE:
 	default:
-		return is(reply, len, "none\n");
+		return oracle_is(reply, len, "none\n");
 	}
 }
 
@@ -31,11 +26,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	static struct oracle oracle;
 
-	if (!oracle.kind) {
-		oracle_open(&oracle);
-		oracle.reply_fits = reply_fits;
-		oracle.kind = listener_kind_find("ask");
-	}
+	if (!oracle.kind)
+		oracle_listener(&oracle, "ask", "", reply_fits);
 	oracle_run(&oracle, data, size);
 	return 0;
 }

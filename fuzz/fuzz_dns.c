@@ -80,15 +80,10 @@ static void datagram(const struct oracle *o, const uint8_t *data, size_t size)
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	static struct oracle oracle;
-	static struct conf *conf; /* as long as the oracle */
 
-	if (!oracle.kind) {
-		oracle_open(&oracle);
-		oracle.reply_fits = reply_fits;
-		oracle.kind = listener_kind_find("dns");
-		conf = listener_conf("dns", "zone = \"l.test\"");
-		oracle.section = conf_at(conf, "listener", 0);
-	}
+	if (!oracle.kind)
+		oracle_listener(
+		    &oracle, "dns", "zone = \"l.test\"", reply_fits);
 	oracle_run(&oracle, data, size);
 	datagram(&oracle, data, size);
 	return 0;

@@ -26,15 +26,9 @@ static bool reply_fits(const struct answer *a, const char *reply, size_t len)
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	static struct oracle oracle;
-	static struct conf *conf; /* as long as the oracle */
 
-	if (!oracle.kind) {
-		oracle_open(&oracle);
-		oracle.reply_fits = reply_fits;
-		oracle.kind = listener_kind_find("whoson");
-		conf = listener_conf("whoson", "%s", "");
-		oracle.section = conf_at(conf, "listener", 0);
-	}
+	if (!oracle.kind)
+		oracle_listener(&oracle, "whoson", "", reply_fits);
 	oracle_run(&oracle, data, size);
 	return 0;
 }

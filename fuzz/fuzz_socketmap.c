@@ -8,32 +8,23 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-static bool is(const char *reply, size_t len, const char *text)
-{
-	return len == strlen(text) && memcmp(reply, text, len) == 0;
-}
-
 static bool reply_fits(const struct answer *a, const char *reply, size_t len)
 {
 	if (a->verdict == VERDICT_ALLOW)
-		return is(reply, len, "5:OK OK,");
-	return is(reply, len, "9:NOTFOUND ,") ||
+		return oracle_is(reply, len, "5:OK OK,");
+	return oracle_is(reply, len, "9:NOTFOUND ,") ||
 	       (a->verdict == VERDICT_TEMPFAIL &&
-		   is(reply, len, "36:TEMP Service temporarily unavailable,"));
+		   oracle_is(
+		       reply, len, "36:TEMP Service temporarily unavailable,"));
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	static struct oracle oracle;
-	static struct conf *conf; /* as long as the oracle */
 
-	if (!oracle.kind) {
-		oracle_open(&oracle);
-		oracle.reply_fits = reply_fits;
-		oracle.kind = listener_kind_find("socketmap");
-		conf = listener_conf("socketmap", "maps = {\"m\"}");
-		oracle.section = conf_at(conf, "listener", 0);
-	}
+	if (!oracle.kind)
+		oracle_listener(
+		    &oracle, "socketmap", "maps = {\"m\"}", reply_fits);
 	oracle_run(&oracle, data, size);
 	return 0;
 }

@@ -64,6 +64,26 @@ static inline void oracle_open(struct oracle *o)
 	(void)atexit(oracle_remove);
 }
 
+/* Whether a reply is this text. */
+static inline bool oracle_is(const char *reply, size_t len, const char *text)
+{
+	return len == strlen(text) && memcmp(reply, text, len) == 0;
+}
+
+/* Of one listener of this kind with these options. */
+static inline void oracle_listener(struct oracle *o, const char *kind,
+    const char *options,
+    bool (*reply_fits)(const struct answer *a, const char *reply, size_t len))
+{
+	static struct conf *conf; /* as long as the oracle */
+
+	oracle_open(o);
+	o->reply_fits = reply_fits;
+	o->kind = listener_kind_find(kind);
+	conf = listener_conf(kind, "%s", options);
+	o->section = conf_at(conf, "listener", 0);
+}
+
 static inline void oracle_digest(uint64_t *digest, const void *data, size_t len)
 {
 	const unsigned char *p = data;
