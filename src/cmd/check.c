@@ -39,15 +39,6 @@ static void build(struct request *r, const char *const *words, int count)
 		put_word(r, words[i]);
 }
 
-static int exit_code(const char *word)
-{
-	if (strcmp(word, "allow") == 0)
-		return EXIT_YES;
-	if (strcmp(word, "none") == 0)
-		return EXIT_NO;
-	return EXIT_AGAIN;
-}
-
 static void print_json(const struct reply *r)
 {
 	json_t *object = json_object();
@@ -75,7 +66,7 @@ static int print_answer(const char *line, size_t len, bool json)
 		fputs("relaypass: the listener's answer is not understood\n",
 		    stderr);
 	} else {
-		code = exit_code(r->word);
+		code = cli_verdict(r->word);
 		if (json)
 			print_json(r);
 		else

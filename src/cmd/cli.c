@@ -153,6 +153,13 @@ const char *cli_span(int64_t seconds, char out[static CLI_SPAN_SIZE])
 	return out;
 }
 
+int cli_verdict(const char *word)
+{
+	if (strcmp(word, "allow") == 0)
+		return EXIT_YES;
+	return strcmp(word, "none") == 0 ? EXIT_NO : EXIT_AGAIN;
+}
+
 int cli_done(int code)
 {
 	if (fflush(stdout) == 0 && !ferror(stdout))

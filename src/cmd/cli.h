@@ -48,6 +48,8 @@ int cli_usage(const struct verb *verb, const struct err *why);
 const char *cli_safe(const char *text, size_t len, char *out, size_t size);
 /* "29m12s", "1h02m", "3d04h". Returns out. */
 const char *cli_span(int64_t seconds, char out[static CLI_SPAN_SIZE]);
+/* The exit code of the word of a verdict; of any other it is "cannot tell". */
+int cli_verdict(const char *word);
 /* Flushes stdout; EXIT_AGAIN with a message when it cannot be written, else
  * code. */
 int cli_done(int code);

@@ -61,15 +61,6 @@ static void build(struct request *r, const struct words *w)
 	request_put(r, "listener", w->listener);
 }
 
-static int exit_code(const struct told *t)
-{
-	if (strcmp(t->verdict, "allow") == 0)
-		return EXIT_YES;
-	if (strcmp(t->verdict, "none") == 0)
-		return EXIT_NO;
-	return EXIT_AGAIN;
-}
-
 static void on_row(void *ctx, const struct reply *r)
 {
 	told_row(ctx, r);
@@ -106,7 +97,7 @@ static int ask(const struct verb_env *env, const char *socket,
 		explain_json(t);
 	else
 		explain_print(t);
-	return cli_done(exit_code(t));
+	return cli_done(cli_verdict(t->verdict));
 }
 
 extern const struct verb verb_explain;

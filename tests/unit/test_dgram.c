@@ -158,7 +158,7 @@ static void test_dgram_knows_who_asks(void **state)
 	stop(f);
 }
 
-static void test_dgram_is_for_ask_alone(void **state)
+static void test_dgram_is_not_for_every_kind(void **state)
 {
 	struct conf *conf =
 	    listener_conf("postfix-policy", "listen = \"unixgram:/tmp/x\"");
@@ -180,7 +180,7 @@ int main(void)
 		TEST(survives_who_cannot_be_answered),
 		TEST(forgets_who_never_reads),
 		TEST(knows_who_asks),
-		TEST(is_for_ask_alone),
+		TEST(is_not_for_every_kind),
 #undef TEST
 	};
 
