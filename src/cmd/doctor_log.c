@@ -123,6 +123,8 @@ static void take_line(void *ctx, const char *line, size_t len, size_t end)
 	case LOGIN_ALIVE:
 	case LOGIN_RESTART:
 	case LOGIN_END:
+	case LOGIN_LEASE:
+	case LOGIN_REVOKE:
 	default:
 		return;
 	}

@@ -92,7 +92,9 @@ static void take_line(void *ctx, const char *line, size_t len, size_t end)
 			report_nothing(s, line, len);
 		return;
 	case LOGIN_RESTART:
-	case LOGIN_END: /* no line says that */
+	case LOGIN_END: /* no line says these */
+	case LOGIN_LEASE:
+	case LOGIN_REVOKE:
 		return;
 	}
 	if (s->report)

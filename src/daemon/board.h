@@ -19,6 +19,7 @@ enum {
 	BOARD_LISTENERS = 16,
 	BOARD_NAME = 48,
 	BOARD_SAID = 400,
+	BOARD_TROUBLE = 200,
 	BOARD_PAGE = 4096
 };
 
@@ -37,6 +38,10 @@ struct board_slot {
 	/* exporters: what the log knows already; "": nothing. So that who is
 	 * started again and again does not say the same each time. */
 	char said[BOARD_SAID];
+	/* exporters, connectors: uv_hrtime() of when it was last in step with its
+	 * other end (0: never yet), how much waits, and what is wrong. */
+	_Atomic uint64_t in_step, behind;
+	char trouble[BOARD_TROUBLE];
 	/* readers, receivers */
 	_Atomic uint64_t lines, logins, logouts, odd, refused;
 	_Atomic uint64_t dropped; /* receivers: for want of room to wait in */

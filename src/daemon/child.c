@@ -6,6 +6,7 @@
 
 #include <errno.h>
 #include <signal.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/resource.h>
 #include <unistd.h>
@@ -106,6 +107,20 @@ void child_loop_init(struct child_loop *c, struct board_slot *slot,
 	c->term.data = c;
 	must(uv_signal_start(&c->term, on_term, SIGTERM) == 0);
 	board_beat(slot);
+}
+
+void child_step(struct board_slot *slot, bool in_step, uint64_t behind)
+{
+	if (in_step)
+		atomic_store_explicit(
+		    &slot->in_step, uv_hrtime(), memory_order_relaxed);
+	atomic_store_explicit(&slot->behind, behind, memory_order_relaxed);
+}
+
+void child_trouble(struct board_slot *slot, const char *why)
+{
+	(void)snprintf(
+	    slot->trouble, sizeof(slot->trouble), "%s", why ? why : "");
 }
 
 bool child_is_orphan(const struct child_env *env)

@@ -67,6 +67,10 @@ void child_loop_init(struct child_loop *c, struct board_slot *slot,
     void (*stop)(void *ctx), void *ctx);
 /* Tells the supervisor that this process serves. */
 void child_ready(const struct child_env *env);
+/* What `status` says of an exporter or connector: whether it is in step with
+ * its other end now, and how much waits; what is wrong, NULL: nothing. */
+void child_step(struct board_slot *slot, bool in_step, uint64_t behind);
+void child_trouble(struct board_slot *slot, const char *why);
 /* True when the supervisor has died: nobody would start us again. */
 bool child_is_orphan(const struct child_env *env);
 #endif

@@ -7,7 +7,7 @@
 #include <string.h>
 
 #include "base/log.h"
-#include "lockdown.h"
+#include "enter.h"
 #include "pattern/file.h"
 
 const struct source_kind *child_kind(const struct child_env *env)
@@ -43,18 +43,10 @@ struct patterns *child_patterns(const struct child_env *env, struct err *err)
 int child_enter_source(const struct child_env *env, struct err *err)
 {
 	const struct source_kind *kind = child_kind(env);
-	struct lockdown_needs needs = { 0 };
-	struct lockdown_user user;
 
 	if (kind->prepare)
 		kind->prepare(env->source);
-	if (kind->needs)
-		kind->needs(env->source, &needs.source);
-	if (lockdown_user(kind->role, &user, err) < 0 ||
-	    lockdown_join(&user, needs.source.group, err) < 0 ||
-	    lockdown_become(&user, err) < 0)
-		return -1;
-	return lockdown_enter(kind->role, &needs, err);
+	return enter_source(env->source, err);
 }
 
 void child_count(const struct child_env *env, const struct source *source)

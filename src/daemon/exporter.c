@@ -13,13 +13,14 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "child.h"
+#include "enter.h"
 #include "export/follow.h"
-#include "lockdown.h"
 
 enum {
 	RETRY_FIRST_MS = 100,
 	RETRY_MAX_MS = 30000,
-	LOOK_MS = 1000 /* even when nobody tells of changes */
+	RETRY_CONNECTOR_MS = 2000, /* their targets come back at any time */
+	LOOK_MS = 1000             /* even when nobody tells of changes */
 };
 
 struct exporter {
@@ -67,6 +68,7 @@ static void work(struct exporter *x)
 		return;
 	}
 	got = follow_next(x->follow, x->ledger, clock_now(), x->slice);
+	child_step(x->env->slot, got == 0, follow_behind(x->follow, x->ledger));
 	ledger_read_end(x->ledger);
 	if (got < 0) {
 		uv_stop(&x->loop.loop);
@@ -87,14 +89,16 @@ static void on_more(uv_idle_t *idle)
 static void done(void *ctx, bool good)
 {
 	struct exporter *x = ctx;
+	const uint64_t longest =
+	    x->kind->role == ROLE_CONNECTOR ? RETRY_CONNECTOR_MS : RETRY_MAX_MS;
 
 	must(x->busy);
 	x->busy = false;
 	if (!good) {
 		follow_again(x->follow);
 		x->wait = x->wait ? 2 * x->wait : RETRY_FIRST_MS;
-		if (x->wait > RETRY_MAX_MS)
-			x->wait = RETRY_MAX_MS;
+		if (x->wait > longest)
+			x->wait = longest;
 		x->waiting = true;
 		(void)uv_timer_start(&x->again, on_again, x->wait, 0);
 		return;
@@ -121,6 +125,22 @@ static const char *source_kind_of(void *ctx, const struct lease *lease)
 	return "";
 }
 
+static void again(void *ctx)
+{
+	struct exporter *x = ctx;
+
+	follow_restart(x->follow);
+	if (!x->busy)
+		(void)uv_idle_start(&x->more, on_more);
+}
+
+static void trouble(void *ctx, const char *why)
+{
+	const struct exporter *x = ctx;
+
+	child_trouble(x->env->slot, why);
+}
+
 static void on_again(uv_timer_t *timer)
 {
 	struct exporter *x = timer->data;
@@ -143,9 +163,24 @@ static void on_channel(uv_poll_t *poll, int status, int events)
 		work(x);
 }
 
+/* While a target takes its time, too, `status` tells how much waits. */
+static void measure(const struct exporter *x)
+{
+	struct err err;
+
+	if (ledger_read_begin(x->ledger, &err) < 0)
+		return;
+	child_step(x->env->slot, false, follow_behind(x->follow, x->ledger));
+	ledger_read_end(x->ledger);
+}
+
 static void on_second(void *ctx)
 {
-	work(ctx);
+	struct exporter *x = ctx;
+
+	if (x->busy || x->waiting)
+		measure(x);
+	work(x);
 }
 
 /* The keeper first tells how far it had come. */
@@ -164,31 +199,16 @@ static int receive_cursor(struct exporter *x)
 	}
 }
 
-static int enter(const struct exporter *x, struct err *err)
-{
-	struct export_needs wants = { 0 };
-	struct lockdown_needs needs = { 0 };
-	struct lockdown_user user;
-
-	if (x->kind->needs)
-		x->kind->needs(x->env->export, &wants);
-	memcpy(needs.write, wants.write, sizeof(needs.write));
-	memcpy(needs.source.read, wants.read, sizeof(wants.read));
-	needs.source.connect = wants.connect;
-	if ((wants.account ? lockdown_account(wants.account, &user, err)
-			   : lockdown_user(x->kind->role, &user, err)) < 0 ||
-	    lockdown_become(&user, err) < 0)
-		return -1;
-	return lockdown_enter(x->kind->role, &needs, err);
-}
-
 static int open_all(struct exporter *x, struct err *err)
 {
 	struct ledger_options o;
 	struct export_env env = { .name = conf_name(x->env->export),
 		.done = done,
 		.source_kind = source_kind_of,
-		.ctx = x };
+		.again = again,
+		.trouble = trouble,
+		.ctx = x,
+		.ttl = conf_number(conf_at(x->env->conf, "lease", 0), "ttl") };
 	uint64_t sequence;
 
 	child_ledger_options(x->env->conf, false, &o);
@@ -201,8 +221,11 @@ static int open_all(struct exporter *x, struct err *err)
 		x->place_len = 0;
 	env.resumes = follow_sequence(
 	    x->place, x->place_len, ledger_node(x->ledger), &sequence);
+	(void)snprintf(
+	    env.node, sizeof(env.node), "%s", ledger_node(x->ledger));
 	x->follow = follow_new(
-	    x->kind->by_user, x->place, x->place_len, ledger_node(x->ledger));
+	    (struct follow_wants){ x->kind->by_user, x->kind->revocations },
+	    x->place, x->place_len, env.node);
 	x->cursor.h.type = WIRE_CURSOR;
 	x->cursor.cursor.key_len = 1;
 	x->cursor.cursor.key[0] = '/';
@@ -261,7 +284,7 @@ int exporter_main(const struct child_env *env)
 	x->loop.second = on_second;
 	if (open_all(x, &err) < 0)
 		return fail(env, LOG_EXPORT_ERROR, &err);
-	if (enter(x, &err) < 0)
+	if (enter_export(env->export, &err) < 0)
 		return fail(env, LOG_PRIVILEGE, &err);
 	tell_good(env);
 	start_handles(x);

@@ -30,6 +30,7 @@ struct channel {
 	int fd;
 	uint16_t source; /* id of the name */
 	bool live;       /* waits for acknowledgements, may ask */
+	bool nodes;      /* hears other nodes */
 	bool export;     /* is told when the journal has grown */
 	bool over;
 	char name[BOARD_NAME];
@@ -110,8 +111,13 @@ static bool server_is_sound(const char server[static LOGIN_SERVER_MAX + 1])
 	       strspn(server, "abcdefghijklmnopqrstuvwxyz0123456789-") == len;
 }
 
+static bool is_of_node(const struct login *l)
+{
+	return l->kind == LOGIN_LEASE || l->kind == LOGIN_REVOKE;
+}
+
 /* A reader is a stranger too: it reads what strangers write. */
-static bool sound(const struct wire_logins *w)
+static bool sound(const struct channel *c, const struct wire_logins *w)
 {
 	if (w->h.type != WIRE_LOGINS ||
 	    w->cursor.key_len > sizeof(w->cursor.key) ||
@@ -122,7 +128,8 @@ static bool sound(const struct wire_logins *w)
 		if (l->session_len > LOGIN_SESSION_MAX ||
 		    !server_is_sound(l->server) || l->user[l->user_len] ||
 		    l->session[l->session_len] || l->time < -TIME_MAX ||
-		    l->time > TIME_MAX)
+		    l->time > TIME_MAX || l->end < -TIME_MAX ||
+		    l->end > TIME_MAX || is_of_node(l) != c->nodes)
 			return false;
 	}
 	return true;
@@ -165,7 +172,7 @@ static bool take_cursor(struct channel *c, const struct source_cursor *cursor)
 	struct wire_logins w = { .h = { .type = WIRE_LOGINS },
 		.cursor = *cursor };
 
-	if (!sound(&w))
+	if (!sound(c, &w))
 		return false;
 	pend(c->keeper, c, &w);
 	return true;
@@ -180,7 +187,7 @@ static bool take(struct channel *c, const union wire_message *m)
 
 	if (m->h.type == WIRE_ASK && c->live)
 		return answer(c, &m->ask);
-	if (!sound(&m->logins) || (c->live && m->logins.cursor.key_len))
+	if (!sound(c, &m->logins) || (c->live && m->logins.cursor.key_len))
 		return false;
 	pend(c->keeper, c, &m->logins);
 	return true;
@@ -280,7 +287,7 @@ static int send_cursor(void *ctx, const struct ledger_cursor *l)
 /* Tells a reader how far its source had come. */
 static int send_cursors(struct keeper *k, struct channel *c)
 {
-	const struct wire_header end = { .type = WIRE_CURSORS_END };
+	struct wire_path end = { .h = { .type = WIRE_CURSORS_END } };
 	struct err err = { 0 };
 	int bad;
 
@@ -291,7 +298,9 @@ static int send_cursors(struct keeper *k, struct channel *c)
 	bad = ledger_cursor_each(
 	    k->ledger, c->name, strlen(c->name) + 1, send_cursor, c);
 	ledger_read_end(k->ledger);
-	return bad ? -1 : wire_send(c->fd, &end, -1);
+	(void)snprintf(
+	    end.path, sizeof(end.path), "%s", ledger_node(k->ledger));
+	return bad ? -1 : wire_send(c->fd, &end.h, -1);
 }
 
 struct intern_ctx {
@@ -313,6 +322,7 @@ void channel_add(struct keeper *k, const char *name, int fd)
 	const struct timeval limit = { .tv_usec = 400000 };
 	struct channel *c = xcalloc(1, sizeof(*c));
 	struct intern_ctx in = { .name = c->name };
+	const struct source_kind *kind;
 	struct err err = { 0 };
 
 	c->keeper = k;
@@ -330,7 +340,9 @@ void channel_add(struct keeper *k, const char *name, int fd)
 		return;
 	}
 	c->source = in.id;
-	c->live = keeper_is_live(k, c->name);
+	kind = keeper_kind(k, c->name);
+	c->live = kind && kind->live;
+	c->nodes = kind && kind->hears_nodes;
 	c->export =
 	    strncmp(c->name, EXPORT_CHANNEL, strlen(EXPORT_CHANNEL)) == 0;
 	must(uv_poll_init(&k->loop.loop, &c->poll, fd) == 0);

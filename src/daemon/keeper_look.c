@@ -72,14 +72,14 @@ static const struct source_kind *kind_at(const struct keeper *k, size_t i)
 	return source_kind_find(conf_kind(conf_at(k->env->conf, "source", i)));
 }
 
-bool keeper_is_live(const struct keeper *k, const char *name)
+const struct source_kind *keeper_kind(const struct keeper *k, const char *name)
 {
 	for (size_t i = 0; i < conf_count(k->env->conf, "source"); i++) {
 		if (strcmp(conf_name(conf_at(k->env->conf, "source", i)),
 			name) == 0)
-			return kind_at(k, i)->live;
+			return kind_at(k, i);
 	}
-	return false;
+	return NULL;
 }
 
 bool keeper_expects_signs(const struct keeper *k)

@@ -62,8 +62,8 @@ void keeper_read_listeners(struct keeper *k);
 /* What the ledger says of one address now, for a receiver. */
 void keeper_look(
     struct keeper *k, const struct addr *addr, struct source_told *out);
-/* Whether the source of this name is a live one. */
-bool keeper_is_live(const struct keeper *k, const char *name);
+/* The kind of the source of this name; NULL: there is none. */
+const struct source_kind *keeper_kind(const struct keeper *k, const char *name);
 /* Whether the journal has grown since the last call. */
 bool keeper_journal_grew(struct keeper *k);
 /* Drops journal rows that every export is past; inside a transaction. */

@@ -62,7 +62,14 @@ void tell_applied(struct keeper *k, const char *source, const struct login *l,
 	if (l->kind == LOGIN_END ||
 	    (l->kind == LOGIN_ALIVE && a->judgement == JUDGE_NONE))
 		return;
-	if (l->kind != LOGIN_IN && l->kind != LOGIN_ALIVE) {
+	if (l->kind == LOGIN_REVOKE) {
+		if (a->judgement != JUDGE_LEASE)
+			return;
+		e.kind = "revoke";
+		e.log = LOG_LEASE_REVOKE;
+		e.reason = "by-node";
+	} else if (l->kind != LOGIN_IN && l->kind != LOGIN_LEASE &&
+		   l->kind != LOGIN_ALIVE) {
 		if (a->judgement != JUDGE_LEASE)
 			return;
 		e.kind = "logout";

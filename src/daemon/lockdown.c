@@ -35,7 +35,8 @@ enum call_group {
 	CALL_TARGET = 128, /* files of others, with modes, times and locks */
 	CALL_LOOK = 32,    /* needs.read */
 	CALL_CONNECT = 64, /* needs.connect */
-	CALL_FIREWALL = 256
+	CALL_FIREWALL = 256,
+	CALL_LIBRARY = 512 /* a database's library: names, certificates */
 };
 
 /* What a role is, in one row: its account, its system calls, and what it keeps
@@ -157,32 +158,49 @@ static int landlock_add(int ruleset, const char *path, uint64_t access)
 	    LANDLOCK_RULE_PATH_BENEATH, &rule, 0);
 }
 
+/* Where a database's library finds names, certificates and time zones. */
+static const char *const of_libraries[] = { "/etc", "/run/systemd/resolve",
+	"/run/resolvconf", "/usr/lib/ssl", "/usr/share/ca-certificates",
+	"/usr/share/zoneinfo" };
+
+static int landlock_reads(
+    int ruleset, const char *const *paths, size_t count, struct err *err)
+{
+	const uint64_t look =
+	    LANDLOCK_ACCESS_FS_READ_FILE | LANDLOCK_ACCESS_FS_READ_DIR;
+
+	for (size_t i = 0; i < count; i++) {
+		if (paths[i] && landlock_add(ruleset, paths[i], look) < 0 &&
+		    errno != ENOENT)
+			return err_errno(
+			    err, EXIT_AGAIN, errno, "landlock: %s", paths[i]);
+	}
+	return 0;
+}
+
 /* Leaves a process its directories; the keeper needs /proc, too. */
 static int landlock_rules(int ruleset, enum role role,
     const struct lockdown_needs *needs, struct err *err)
 {
-	const uint64_t look =
-	    LANDLOCK_ACCESS_FS_READ_FILE | LANDLOCK_ACCESS_FS_READ_DIR;
-	const uint64_t change = look | LANDLOCK_ACCESS_FS_WRITE_FILE |
-				LANDLOCK_ACCESS_FS_REMOVE_FILE |
-				LANDLOCK_ACCESS_FS_MAKE_REG;
+	static const char *const proc[] = { "/proc" };
+	const uint64_t change =
+	    LANDLOCK_ACCESS_FS_READ_FILE | LANDLOCK_ACCESS_FS_READ_DIR |
+	    LANDLOCK_ACCESS_FS_WRITE_FILE | LANDLOCK_ACCESS_FS_REMOVE_FILE |
+	    LANDLOCK_ACCESS_FS_MAKE_REG;
 
-	if (role == ROLE_KEEPER && landlock_add(ruleset, "/proc", look) < 0)
-		return err_errno(err, EXIT_AGAIN, errno, "landlock: /proc");
+	if (role == ROLE_KEEPER && landlock_reads(ruleset, proc, 1, err) < 0)
+		return -1;
 	for (size_t i = 0; i < COUNT_OF(needs->write) && needs->write[i]; i++) {
 		if (landlock_add(ruleset, needs->write[i], change) < 0)
 			return err_errno(err, EXIT_AGAIN, errno, "landlock: %s",
 			    needs->write[i]);
 	}
-	for (size_t i = 0; i < COUNT_OF(needs->source.read); i++) {
-		const char *path = needs->source.read[i];
-
-		if (path && landlock_add(ruleset, path, look) < 0 &&
-		    errno != ENOENT)
-			return err_errno(
-			    err, EXIT_AGAIN, errno, "landlock: %s", path);
-	}
-	return 0;
+	if (role == ROLE_CONNECTOR && needs->source.connect &&
+	    landlock_reads(ruleset, of_libraries, COUNT_OF(of_libraries), err) <
+		0)
+		return -1;
+	return landlock_reads(
+	    ruleset, needs->source.read, COUNT_OF(needs->source.read), err);
 }
 
 /* Takes the rest of the file system away. */
@@ -260,13 +278,14 @@ static int allow_look(scmp_filter_ctx ctx)
 	    ctx, SCMP_ACT_ALLOW, SCMP_SYS(openat), 1, &reads);
 }
 
-/* Sockets of the network, no other kind. */
-static int allow_connect(scmp_filter_ctx ctx)
+/* Sockets of the network, and of the machine's own databases. */
+static int allow_connect(scmp_filter_ctx ctx, bool local)
 {
-	const scmp_datum_t families[] = { AF_INET, AF_INET6 };
+	const scmp_datum_t families[] = { AF_INET, AF_INET6, AF_UNIX };
+	size_t count = COUNT_OF(families) - !local;
 	int bad = 0;
 
-	for (size_t i = 0; !bad && i < COUNT_OF(families); i++)
+	for (size_t i = 0; !bad && i < count; i++)
 		bad = seccomp_rule_add(ctx, SCMP_ACT_ALLOW, SCMP_SYS(socket), 1,
 		    SCMP_A0(SCMP_CMP_EQ, families[i], 0));
 	return bad;
@@ -300,10 +319,11 @@ static int add_calls(scmp_filter_ctx ctx, unsigned groups)
 	if (allow_some(ctx))
 		return -1;
 	/* The sanitizers' wider set has them whole. */
-	if ((groups & (CALL_LOOK | CALL_SANITIZER)) == CALL_LOOK &&
+	if ((groups & (CALL_LOOK | CALL_FILES | CALL_SANITIZER)) == CALL_LOOK &&
 	    allow_look(ctx))
 		return -1;
-	if ((groups & CALL_CONNECT) && allow_connect(ctx))
+	if ((groups & CALL_CONNECT) &&
+	    allow_connect(ctx, (groups & CALL_LIBRARY) != 0))
 		return -1;
 	if ((groups & CALL_FIREWALL) && allow_firewall(ctx))
 		return -1;
@@ -313,12 +333,31 @@ static int add_calls(scmp_filter_ctx ctx, unsigned groups)
 	return 0;
 }
 
-static int enter_seccomp(
-    enum role role, const struct source_needs *needs, struct err *err)
+static unsigned calls_of(enum role role, const struct lockdown_needs *needs)
 {
-	unsigned groups = roles[role].calls | (needs->read[0] ? CALL_LOOK : 0) |
-			  (needs->connect ? CALL_CONNECT : 0);
-	scmp_filter_ctx ctx = seccomp_init(SCMP_ACT_KILL_PROCESS);
+	unsigned groups = roles[role].calls;
+
+	if (needs->source.read[0])
+		groups |= CALL_LOOK;
+	if (needs->source.connect)
+		groups |= CALL_CONNECT;
+	if (role != ROLE_CONNECTOR)
+		return groups;
+	if (needs->source.connect)
+		groups |= CALL_LIBRARY | CALL_LOOK;
+	if (needs->write[0])
+		groups |= CALL_STORE | CALL_FILES | CALL_TARGET;
+	return groups;
+}
+
+static int enter_seccomp(
+    enum role role, const struct lockdown_needs *needs, struct err *err)
+{
+	unsigned groups = calls_of(role, needs);
+	/* A library may try what it can do without. */
+	scmp_filter_ctx ctx =
+	    seccomp_init(role == ROLE_CONNECTOR ? SCMP_ACT_ERRNO(EPERM)
+						: SCMP_ACT_KILL_PROCESS);
 	int bad;
 
 #ifdef RELAYPASS_SANITIZE
@@ -357,5 +396,5 @@ int lockdown_enter(
 		return -1;
 	if (enter_landlock(role, needs, err) < 0)
 		return -1;
-	return enter_seccomp(role, &needs->source, err);
+	return enter_seccomp(role, needs, err);
 }

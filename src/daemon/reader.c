@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * reader - the process of one source that reads files: it turns lines into
- * logins and sends them to the keeper. It has no ledger, no network, and no
- * file but those the supervisor hands it.
+ * reader - the process of one source that reads what lies somewhere: it turns
+ * lines or rows into logins and sends them to the keeper. It has no ledger. Who
+ * reads files has no network, and no file but those the supervisor hands it.
  */
 #include <errno.h>
 #include <poll.h>
@@ -27,6 +27,7 @@ struct reader {
 	union wire_message message; /* one at a time, too large for the stack */
 	struct source_cursor *cursors;
 	size_t cursor_count;
+	char node[LEDGER_NODE_SIZE];
 };
 
 static void stop_reader(void *ctx)
@@ -119,8 +120,11 @@ static int receive_cursors(struct reader *r)
 	for (;;) {
 		if (wire_receive(r->env->keeper, &r->message, NULL, true) != 1)
 			return -1;
-		if (r->message.h.type == WIRE_CURSORS_END)
+		if (r->message.h.type == WIRE_CURSORS_END) {
+			(void)snprintf(r->node, sizeof(r->node), "%.*s",
+			    LEDGER_NODE_SIZE - 1, r->message.path.path);
 			return 0;
+		}
 		if (r->message.h.type != WIRE_CURSOR ||
 		    r->cursor_count >= CURSORS_MAX)
 			return -1;
@@ -141,6 +145,15 @@ static void on_keeper_end(uv_poll_t *poll, int status, int events)
 	uv_stop(&r->loop.loop);
 }
 
+/* For `status`. */
+static void step(void *ctx, bool in_step, uint64_t behind, const char *trouble)
+{
+	const struct reader *r = ctx;
+
+	child_step(r->env->slot, in_step, behind);
+	child_trouble(r->env->slot, trouble);
+}
+
 static int open_source(struct reader *r, struct patterns *patterns,
     const struct rules *rules, struct err *err)
 {
@@ -154,6 +167,9 @@ static int open_source(struct reader *r, struct patterns *patterns,
 		.sink_ctx = r,
 		.opener = opener,
 		.opener_ctx = r,
+		.node = r->node,
+		.step = step,
+		.step_ctx = r,
 	};
 
 	r->source = r->kind->open(
@@ -169,6 +185,7 @@ int reader_main(const struct child_env *env)
 	struct err err = { 0 };
 	struct patterns *patterns;
 	struct rules *rules;
+	bool early;
 
 	r.kind = child_kind(env);
 	rules = rules_new(conf_at(env->conf, "lease", 0), NULL, 0);
@@ -178,11 +195,14 @@ int reader_main(const struct child_env *env)
 	child_stand_back();
 	child_loop_init(&r.loop, env->slot, stop_reader, &r);
 	r.loop.second = on_second;
-	if (child_enter_source(env, &err) < 0)
-		return child_fail(LOG_PRIVILEGE, &err);
 	if (receive_cursors(&r) < 0)
 		return EXIT_AGAIN;
-	if (open_source(&r, patterns, rules, &err) < 0)
+	early = r.kind->role == ROLE_CONNECTOR;
+	if (early && open_source(&r, patterns, rules, &err) < 0)
+		return child_fail(LOG_SOURCE_ERROR, &err);
+	if (child_enter_source(env, &err) < 0)
+		return child_fail(LOG_PRIVILEGE, &err);
+	if (!early && open_source(&r, patterns, rules, &err) < 0)
 		return child_fail(LOG_SOURCE_ERROR, &err);
 	must(uv_poll_init(&r.loop.loop, &r.keeper_end, env->keeper) == 0);
 	r.keeper_end.data = &r;

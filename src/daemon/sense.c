@@ -7,8 +7,11 @@
 
 #include <string.h>
 
+#include "base/mem.h"
+#include "board.h"
 #include "export/export.h"
 #include "listener/listener.h"
+#include "probe.h"
 
 enum { PLACE_SIZE = 160 };
 
@@ -78,6 +81,52 @@ static int check_main(const struct conf *conf, size_t i, struct err *err)
 	    "control-group", err);
 }
 
+struct ends {
+	const char *section;
+	size_t count;
+	struct probe probes[BOARD_SLOTS];
+};
+
+static void begin_ends(const struct conf *conf, struct ends *e)
+{
+	e->count = conf_count(conf, e->section);
+	/* More than that family_fits() refuses. */
+	if (e->count > COUNT_OF(e->probes))
+		e->count = COUNT_OF(e->probes);
+	for (size_t i = 0; i < e->count; i++)
+		e->probes[i] = probe_begin(conf, e->section, i);
+}
+
+/* Databases that were reached and are not fit; all are asked at once. */
+static size_t check_ends(
+    const struct conf *conf, sense_tell_fn *tell, void *ctx)
+{
+	struct ends ends[] = { { .section = "export" },
+		{ .section = "source" } };
+	uint64_t until;
+	size_t wrong = 0;
+
+	for (size_t s = 0; s < COUNT_OF(ends); s++)
+		begin_ends(conf, &ends[s]);
+	until = probe_limit();
+	for (size_t s = 0; s < COUNT_OF(ends); s++) {
+		for (size_t i = 0; i < ends[s].count; i++) {
+			const struct conf_section *section =
+			    conf_at(conf, ends[s].section, i);
+			struct err why = { 0 }, err = { 0 };
+
+			/* One that is away may come; its process says so. */
+			if (probe_end(&ends[s].probes[i], until, &why) == 0 ||
+			    why.code != EXIT_USER)
+				continue;
+			(void)conf_wrong(section, &err, "%s", why.text);
+			tell(ctx, section, &err);
+			wrong++;
+		}
+	}
+	return wrong;
+}
+
 size_t sense_check(const struct conf *conf, sense_tell_fn *tell, void *ctx)
 {
 	static const struct {
@@ -91,7 +140,7 @@ size_t sense_check(const struct conf *conf, sense_tell_fn *tell, void *ctx)
 	};
 	size_t wrong = 0;
 
-	for (size_t r = 0; r < sizeof(rows) / sizeof(*rows); r++) {
+	for (size_t r = 0; r < COUNT_OF(rows); r++) {
 		for (size_t i = 0; i < conf_count(conf, rows[r].section); i++) {
 			struct err err = { 0 };
 			if (rows[r].check(conf, i, &err) == 0)
@@ -100,7 +149,8 @@ size_t sense_check(const struct conf *conf, sense_tell_fn *tell, void *ctx)
 			wrong++;
 		}
 	}
-	return wrong;
+	/* A section that is wrong by itself is not to be opened. */
+	return wrong ? wrong : check_ends(conf, tell, ctx);
 }
 
 struct first {

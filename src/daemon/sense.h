@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /*
  * sense - what is wrong with a configuration whatever the machine is like,
- * beyond what conf/ can see: groups, exports, and two sections at one place.
+ * beyond what conf/ can see: groups, exports, two sections at one place, and
+ * databases that can be reached and are not fit.
  * For `config --check`, `relaypassd -t`, its start and its reload.
  */
 #ifndef DAEMON_SENSE_H

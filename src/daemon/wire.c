@@ -43,7 +43,7 @@ size_t wire_size(const struct wire_header *h)
 		[WIRE_STALE] = sizeof(struct wire_header),
 		[WIRE_BLIND] = sizeof(struct wire_header),
 		[WIRE_CURSOR] = sizeof(struct wire_cursor),
-		[WIRE_CURSORS_END] = sizeof(struct wire_header),
+		[WIRE_CURSORS_END] = sizeof(struct wire_path),
 		[WIRE_LOGINS] = offsetof(struct wire_logins, logins),
 		[WIRE_STORED] = sizeof(struct wire_stored),
 		[WIRE_ASK] = sizeof(struct wire_ask),

@@ -25,7 +25,7 @@ enum wire_type {
 	WIRE_BLIND,  /* answerer: I cannot read the ledger, start me again */
 	WIRE_CURSOR, /* keeper to reader or exporter: one committed cursor;
 		      * exporter to keeper: commit this one */
-	WIRE_CURSORS_END,
+	WIRE_CURSORS_END, /* path: this node's id */
 	WIRE_LOGINS,  /* reader to keeper: cursor and count logins; receiver to
 		       * keeper: without cursor, value is their number */
 	WIRE_STORED,  /* keeper to receiver: those of this number (value) are

@@ -19,7 +19,10 @@ enum { EXPORT_SLICE = 512 }; /* changes at a time, at most */
  * (see by_user). */
 struct export_change {
 	bool leased; /* false: nothing; of the lease only its key is set */
+	/* A revocation, and nothing of a lease; for kinds that take them. */
+	bool revoked;
 	struct lease lease; /* the longest-lived one of its key */
+	struct ledger_revocation revocation;
 };
 
 struct export_slice {
@@ -46,14 +49,22 @@ struct export_env {
 	 * section of that name is left: what came from another machine must
 	 * not go back to it. */
 	const char *(*source_kind)(void *ctx, const struct lease *lease);
+	/* The target lost what it held: a snapshot is to come, after the slice
+	 * that is with the kind, if one is. */
+	void (*again)(void *ctx);
+	/* Why the target does not hold what it should, or NULL: nothing is
+	 * wrong. For `status`; the log is the kind's own. */
+	void (*trouble)(void *ctx, const char *why);
 	void *ctx;
+	char node[17]; /* this node's id, 16 hex digits */
+	int64_t ttl;   /* ms, of leases */
 };
 
 struct export_needs {
 	/* Directories, to write below and to read below; they end early with
 	 * NULL. */
 	const char *write[4], *read[4];
-	bool connect;        /* to other hosts */
+	bool connect; /* to other hosts, and (connectors) to unix sockets */
 	const char *account; /* to run as; NULL: the role's */
 };
 
@@ -63,8 +74,9 @@ struct export_kind {
 	const char *name, *help;
 	enum role role; /* writer, connector or firewall */
 	const struct option *options;
-	bool by_user; /* keys are address and user */
-	bool whole;   /* needs a snapshot at each start */
+	bool by_user;     /* keys are address and user */
+	bool whole;       /* needs a snapshot at each start */
+	bool revocations; /* is told of them, behind the leases of a snapshot */
 	/* NULL: nothing. Pure. */
 	void (*needs)(
 	    const struct conf_section *conf, struct export_needs *out);
@@ -75,6 +87,13 @@ struct export_kind {
 	/* What open() would meet on the machine now; changes nothing. NULL: not
 	 * to be told beforehand. -1 and *err. */
 	int (*look)(const struct conf_section *conf, struct err *err);
+	/*
+	 * Connectors, or NULL: what the target is like, by a loop of its own,
+	 * at most some seconds, after open() and the lock-down and in place of
+	 * start(). -1 and *err: EXIT_USER what only its administrator can mend,
+	 * a start is refused by it; EXIT_AGAIN: it cannot be told, or may pass.
+	 */
+	int (*test)(struct export *e, struct err *err);
 	/* Runs before the lock-down: looks names up, opens directories. */
 	struct export *(*open)(const struct export_env *env,
 	    const struct conf_section *conf, struct err *err);

@@ -15,15 +15,17 @@
 #include "base/mem.h"
 
 struct follow_journal {
-	bool by_user;
+	struct follow_wants wants;
 	bool snapshot;     /* under way, or to begin */
+	bool restart;      /* it is to begin, whatever is done */
 	bool going;        /* the snapshot goes on behind `at` */
+	bool in_revoked;   /* `at` is a revocation's, the leases are done */
 	struct lease at;   /* its last key that is done */
 	uint64_t sequence; /* of the last journal row that is done */
 	char node[FOLLOW_NODE_SIZE + 1];
 
 	/* What the last follow_next() read, until it is done. */
-	bool next_going, next_last;
+	bool next_going, next_last, next_in_revoked;
 	struct lease next_at;
 	uint64_t next_sequence;
 };
@@ -40,12 +42,12 @@ bool follow_sequence(
 	return true;
 }
 
-struct follow_journal *follow_new(
-    bool by_user, const uint8_t *cursor, size_t len, const char *node)
+struct follow_journal *follow_new(struct follow_wants wants,
+    const uint8_t *cursor, size_t len, const char *node)
 {
 	struct follow_journal *f = xcalloc(1, sizeof(*f));
 
-	f->by_user = by_user;
+	f->wants = wants;
 	must(strlen(node) == FOLLOW_NODE_SIZE);
 	memcpy(f->node, node, sizeof(f->node));
 	f->snapshot =
@@ -79,8 +81,8 @@ static bool same_key(const struct follow_journal *f, const struct lease *a,
 {
 	if (!addr_equal(&a->addr, &b->addr))
 		return false;
-	return !f->by_user || (a->user_len == b->user_len &&
-				  !memcmp(a->user, b->user, a->user_len));
+	return !f->wants.by_user || (a->user_len == b->user_len &&
+					!memcmp(a->user, b->user, a->user_len));
 }
 
 /* What the ledger holds for the key of this row, now. */
@@ -92,13 +94,14 @@ static void add(struct filling *fill, const struct lease *key)
 	/* Runs of one key are usual: a snapshot's users of one address, an
 	 * address that logs in again and again. */
 	for (size_t i = out->count; i-- > 0 && out->count - i <= 8;)
-		if (same_key(fill->f, &out->changes[i].lease, key))
+		if (!out->changes[i].revoked &&
+		    same_key(fill->f, &out->changes[i].lease, key))
 			return;
 	c = &out->changes[out->count++];
 	memset(c, 0, sizeof(*c));
 	switch (ledger_find(fill->ledger, &key->addr,
-	    fill->f->by_user ? key->user : NULL,
-	    fill->f->by_user ? key->user_len : 0, out->now, &c->lease)) {
+	    fill->f->wants.by_user ? key->user : NULL,
+	    fill->f->wants.by_user ? key->user_len : 0, out->now, &c->lease)) {
 	case LEDGER_FOUND:
 		c->leased = true;
 		return;
@@ -110,14 +113,28 @@ static void add(struct filling *fill, const struct lease *key)
 	}
 	c->lease.addr = key->addr;
 	c->lease.bits = key->bits;
-	if (fill->f->by_user) {
+	if (fill->f->wants.by_user) {
 		c->lease.user_len = key->user_len;
 		memcpy(c->lease.user, key->user, sizeof(c->lease.user));
 	}
 }
 
+static void add_revocation(
+    struct filling *fill, const struct ledger_revocation *r)
+{
+	struct export_change *c = &fill->out->changes[fill->out->count++];
+
+	memset(c, 0, sizeof(*c));
+	c->revoked = true;
+	c->revocation = *r;
+	c->lease.addr = r->addr;
+	c->lease.user_len = r->user_len;
+	memcpy(c->lease.user, r->user, sizeof(c->lease.user));
+}
+
 /* Rows come in the order of their keys: of one address, in that of users. */
-static bool is_done(const struct follow_journal *f, const struct lease *row)
+static bool is_done(
+    const struct follow_journal *f, const struct lease *row, bool by_user)
 {
 	size_t len =
 	    row->user_len < f->at.user_len ? row->user_len : f->at.user_len;
@@ -126,7 +143,7 @@ static bool is_done(const struct follow_journal *f, const struct lease *row)
 	if (!f->going || !addr_equal(&row->addr, &f->at.addr))
 		return false;
 	order = memcmp(row->user, f->at.user, len);
-	return !f->by_user || order < 0 ||
+	return !by_user || order < 0 ||
 	       (order == 0 && row->user_len <= f->at.user_len);
 }
 
@@ -136,7 +153,7 @@ static int snapshot_row(void *ctx, const struct lease *row)
 	struct follow_journal *f = fill->f;
 	struct export_slice *out = fill->out;
 
-	if (!ledger_alive(row, out->now) || is_done(f, row))
+	if (!ledger_alive(row, out->now) || is_done(f, row, f->wants.by_user))
 		return 0;
 	if (out->count == EXPORT_SLICE) {
 		f->next_going = true;
@@ -145,6 +162,47 @@ static int snapshot_row(void *ctx, const struct lease *row)
 	}
 	add(fill, row);
 	return 0;
+}
+
+static int snapshot_revocation(void *ctx, const struct ledger_revocation *r)
+{
+	struct filling *fill = ctx;
+	struct follow_journal *f = fill->f;
+	struct export_slice *out = fill->out;
+	struct lease key = { .addr = r->addr, .user_len = r->user_len };
+
+	memcpy(key.user, r->user, sizeof(key.user));
+	if (r->until <= out->now.wall ||
+	    (f->in_revoked && is_done(f, &key, true)))
+		return 0;
+	if (out->count == EXPORT_SLICE) {
+		f->next_going = f->next_in_revoked = true;
+		f->next_at = out->changes[out->count - 1].lease;
+		return 1;
+	}
+	add_revocation(fill, r);
+	return 0;
+}
+
+/* Behind the leases: those that fit into the same slice, too. */
+static int fill_revocations(struct filling *fill)
+{
+	static const struct addr first;
+	struct follow_journal *f = fill->f;
+
+	if (!f->wants.revocations || f->next_going)
+		return 0;
+	/* `at` is the last one's key, so that it must not be a lease's. */
+	if (!f->in_revoked && fill->out->count == EXPORT_SLICE) {
+		f->next_going = f->next_in_revoked = true;
+		f->next_at = (struct lease){ 0 };
+		return 0;
+	}
+	return ledger_revocation_from(fill->ledger,
+		   f->in_revoked ? &f->at.addr : &first, snapshot_revocation,
+		   fill) < 0
+		   ? -1
+		   : 0;
 }
 
 static int fill_snapshot(struct filling *fill)
@@ -156,12 +214,34 @@ static int fill_snapshot(struct filling *fill)
 	/* What changes while the snapshot is read is in the journal behind. */
 	f->next_sequence =
 	    f->going ? f->sequence : ledger_sequence(fill->ledger);
-	f->next_going = false;
-	if (ledger_each(fill->ledger, f->going ? &f->at.addr : NULL,
+	f->next_going = f->next_in_revoked = false;
+	if (!f->in_revoked &&
+	    ledger_each(fill->ledger, f->going ? &f->at.addr : NULL,
 		snapshot_row, fill) < 0)
+		return -1;
+	if (fill_revocations(fill) < 0)
 		return -1;
 	fill->out->last = f->next_last = !f->next_going;
 	return 1;
+}
+
+/* As it stands now; one that has been dropped since is over. */
+static void add_changed_revocation(
+    struct filling *fill, const struct lease *key)
+{
+	struct ledger_revocation r;
+
+	switch (ledger_revocation_get(
+	    fill->ledger, &key->addr, key->user, key->user_len, &r)) {
+	case LEDGER_FOUND:
+		add_revocation(fill, &r);
+		return;
+	case LEDGER_ERROR:
+		fill->unsound = true;
+		return;
+	case LEDGER_MISSING:
+		return;
+	}
 }
 
 static int journal_row(void *ctx, const struct ledger_entry *e)
@@ -178,6 +258,8 @@ static int journal_row(void *ctx, const struct ledger_entry *e)
 	f->next_sequence = e->sequence;
 	if (e->change != CHANGE_REVOKE)
 		add(fill, &e->lease);
+	else if (f->wants.revocations)
+		add_changed_revocation(fill, &e->lease);
 	return 0;
 }
 
@@ -195,7 +277,7 @@ static int fill_changes(struct filling *fill)
 		fill->hole = true;
 	if (fill->hole) {
 		f->snapshot = true;
-		f->going = false;
+		f->going = f->in_revoked = false;
 		fill->out->count = 0;
 		return fill_snapshot(fill);
 	}
@@ -209,6 +291,10 @@ int follow_next(struct follow_journal *f, struct ledger *l, struct moment now,
 	struct filling fill = { .f = f, .ledger = l, .out = out };
 	int rc;
 
+	if (f->restart) {
+		f->restart = f->going = f->in_revoked = false;
+		f->snapshot = true;
+	}
 	out->first = out->last = out->snapshot = false;
 	out->count = 0;
 	out->now = now;
@@ -221,8 +307,9 @@ bool follow_done(
 {
 	f->sequence = f->next_sequence;
 	f->going = f->snapshot && f->next_going;
+	f->in_revoked = f->going && f->next_in_revoked;
 	f->at = f->next_at;
-	if (f->going)
+	if (f->going || f->restart)
 		return false; /* after a restart it begins once more */
 	f->snapshot = false;
 	for (size_t i = 0; i < SEQUENCE_SIZE; i++)
@@ -235,5 +322,17 @@ void follow_again(struct follow_journal *f)
 {
 	/* A target that failed in the middle of a snapshot may have lost its
 	 * beginning: all of it comes again. */
-	f->going = false;
+	f->going = f->in_revoked = false;
+}
+
+void follow_restart(struct follow_journal *f)
+{
+	f->restart = true;
+}
+
+uint64_t follow_behind(const struct follow_journal *f, struct ledger *l)
+{
+	uint64_t last = ledger_sequence(l);
+
+	return f->snapshot || last < f->sequence ? 0 : last - f->sequence;
 }

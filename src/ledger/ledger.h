@@ -147,6 +147,10 @@ void ledger_revocation_delete(
 enum ledger_found ledger_revoked(struct ledger *l, const struct addr *masked,
     const char *user, size_t user_len, int64_t login_time,
     struct ledger_revocation *out);
+/* The row of just this address (all zero: any) and user; no user: len 0. */
+enum ledger_found ledger_revocation_get(struct ledger *l,
+    const struct addr *addr, const char *user, size_t user_len,
+    struct ledger_revocation *out);
 typedef int ledger_revocation_fn(void *ctx, const struct ledger_revocation *r);
 int ledger_revocation_each(
     struct ledger *l, ledger_revocation_fn *fn, void *ctx);
@@ -189,6 +193,7 @@ void ledger_journal_trim(
 /* The mode set at run time: 0 none set, else 1 + index of the choice. */
 int ledger_mode(struct ledger *l);
 void ledger_mode_set(struct ledger *l, int mode);
+enum { LEDGER_NODE_SIZE = 17 };
 const char *ledger_node(struct ledger *l); /* this node's id, 16 hex digits */
 
 /* True when the environment cannot be trusted any more: the keeper must end,

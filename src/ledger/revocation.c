@@ -60,6 +60,13 @@ static enum ledger_found get_row(struct ledger *l, const struct addr *addr,
 	return LEDGER_FOUND;
 }
 
+enum ledger_found ledger_revocation_get(struct ledger *l,
+    const struct addr *addr, const char *user, size_t user_len,
+    struct ledger_revocation *out)
+{
+	return get_row(l, addr, user, user_len, out);
+}
+
 static void note(struct ledger *l, const struct ledger_revocation *r)
 {
 	struct lease row = { .addr = r->addr, .user_len = r->user_len };

@@ -186,6 +186,16 @@ static enum judgement claim_lease(struct apply *a, const struct claim *c,
 	return JUDGE_LEASE;
 }
 
+/* Another node knows when its lease ends; it may be held there no longer. */
+static bool shorten(struct moment *end, int64_t wall, struct moment now)
+{
+	if (wall < end->wall) {
+		end->boot -= end->wall - wall;
+		end->wall = wall;
+	}
+	return end->wall > now.wall;
+}
+
 static enum judgement login_in(struct apply *a, const struct login *l,
     uint16_t source, struct moment now, struct applied *out)
 {
@@ -203,7 +213,8 @@ static enum judgement login_in(struct apply *a, const struct login *l,
 	if (l->user_len && !parts_user_is_sound(l->user, l->user_len))
 		return JUDGE_NO_USER;
 	/* The wall clock may stand at 1970, a row's cannot stand before it. */
-	if (l->time < 0)
+	if (l->time < 0 ||
+	    (l->kind == LOGIN_LEASE && !shorten(&c.end, l->end, now)))
 		return JUDGE_OLD;
 	c.time = l->time < now.wall ? l->time : now.wall;
 	c.flags = l->tls ? LEASE_TLS : 0;
@@ -251,6 +262,7 @@ void apply_login(struct apply *a, const struct login *l, uint16_t source,
 	memset(out, 0, sizeof(*out));
 	switch (l->kind) {
 	case LOGIN_IN:
+	case LOGIN_LEASE:
 		out->judgement = login_in(a, l, source, now, out);
 		break;
 	case LOGIN_OUT:
@@ -264,6 +276,9 @@ void apply_login(struct apply *a, const struct login *l, uint16_t source,
 		break;
 	case LOGIN_END:
 		revoke_by_source(a, l, source, now, out);
+		break;
+	case LOGIN_REVOKE:
+		revoke_by_node(a, l, now, out);
 		break;
 	case LOGIN_NOTHING:
 	default:

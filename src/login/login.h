@@ -17,8 +17,13 @@ enum login_kind {
 	LOGIN_OUT,         /* session ended: needs session; addr may be zero */
 	LOGIN_ALIVE,       /* still connected: needs addr, user and session */
 	LOGIN_RESTART, /* the server started or stopped: its sessions ended */
-	LOGIN_END /* the lease ends at once: needs addr; without a user, those
-		   * of this address that this source has made */
+	LOGIN_END, /* the lease ends at once: needs addr; without a user, those
+		    * of this address that this source has made */
+	/* Of another node; only from sources that hear nodes. */
+	LOGIN_LEASE, /* as LOGIN_IN, but no session, and the lease ends by `end`
+		      * at the latest; time is the last proof of presence */
+	LOGIN_REVOKE /* logins of addr (all zero: any) and user (none: any) up
+		      * to `end` are refused, and their leases over */
 };
 
 enum {
@@ -36,6 +41,9 @@ struct login {
 	uint8_t userless;
 	uint32_t mpid; /* process that serves the mailbox, 0: unknown */
 	int64_t time;  /* wall clock ms, the log line's own */
+	int64_t end;   /* LEASE, REVOKE: wall clock ms */
+	/* REVOKE: the node that said it, and its number there. */
+	uint64_t origin, sequence;
 	struct addr addr;
 	char server[LOGIN_SERVER_MAX + 1]; /* "dovecot": the pattern's name */
 	char user[LOGIN_USER_MAX + 1]; /* NUL-terminated, any bytes > 0x1f */

@@ -93,4 +93,8 @@ bool sessions_sweep(struct apply *a, struct moment now, size_t limit);
 /* Ends the leases that a LOGIN_END of this source means. */
 void revoke_by_source(struct apply *a, const struct login *l, uint16_t source,
     struct moment now, struct applied *out);
+/* Another node's revocation. JUDGE_LEASE: it was not known here, and its
+ * address and user stand in out->lease. */
+void revoke_by_node(struct apply *a, const struct login *l, struct moment now,
+    struct applied *out);
 #endif

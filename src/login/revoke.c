@@ -2,9 +2,11 @@
 /*
  * revoke - leases taken away before their time: by hand, with their address or
  * user refused for a while, and by the source that made them.
- * Called by the keeper for the control socket, and by apply.c.
+ * Called by the keeper for the control socket, and by apply.c. Those of other
+ * nodes, too.
  * Not here: the refusing (apply.c).
  */
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -50,11 +52,29 @@ static int find_lease(void *ctx, const struct lease *row)
 	return 0;
 }
 
+/* The ledger makes a union of it and what is there for the same key. */
+static void put_revocation(struct apply *a, struct ledger_revocation *r,
+    const struct addr *masked, const char *user, struct moment now)
+{
+	int64_t oldest = import_age_max(a->rules);
+
+	/* Until no login that it beats can give a lease any more, not even one
+	 * out of another program's store. */
+	r->keep.wall = r->until + oldest;
+	r->keep.boot = now.boot + (r->until - now.wall) + oldest;
+	if (masked)
+		r->addr = *masked;
+	if (user) {
+		r->user_len = (uint8_t)strlen(user);
+		parts_fold(user, r->user_len, r->user);
+	}
+	ledger_revocation_put(a->ledger, r);
+}
+
 static void refuse(struct apply *a, const struct addr *masked, const char *user,
     int64_t refuse_for, struct moment now)
 {
 	int64_t ttl = rules_ttl(a->rules), skew = rules_max_skew(a->rules);
-	int64_t oldest = import_age_max(a->rules);
 	struct ledger_revocation r = { .time = now.wall };
 
 	if (refuse_for <= 0)
@@ -65,18 +85,7 @@ static void refuse(struct apply *a, const struct addr *masked, const char *user,
 	if (refuse_for < skew)
 		refuse_for = skew;
 	r.until = now.wall + refuse_for;
-	/* Until no login that it beats can give a lease any more, not even one
-	 * out of another program's store. */
-	r.keep =
-	    (struct moment){ r.until + oldest, now.boot + refuse_for + oldest };
-	if (masked)
-		r.addr = *masked;
-	if (user) {
-		r.user_len = (uint8_t)strlen(user);
-		parts_fold(user, r.user_len, r.user);
-	}
-	/* The ledger makes a union of it and what is there for the same key. */
-	ledger_revocation_put(a->ledger, &r);
+	put_revocation(a, &r, masked, user, now);
 }
 
 size_t apply_revoke(struct apply *a, const struct addr *addr, const char *user,
@@ -166,4 +175,75 @@ void revoke_by_source(struct apply *a, const struct login *l, uint16_t source,
 			a->tell_end(a->tell_ctx, row);
 	}
 	free(f.rows);
+}
+
+/* --- by another node ------------------------------------------------------ */
+
+/* What it is about, as this node keeps it. False: about nothing. */
+static bool read_scope(const struct apply *a, const struct login *l,
+    struct addr *masked, struct found *f)
+{
+	static const struct addr any;
+	uint8_t bits;
+
+	if (!addr_equal(&l->addr, &any)) {
+		*masked = rules_mask(a->rules, &l->addr, &bits);
+		f->addr = masked;
+	}
+	if (l->user_len)
+		f->user = l->user;
+	return (f->addr || f->user) &&
+	       (!f->addr || !addr_equal(masked, &any)) &&
+	       (!f->user || parts_user_is_sound(l->user, l->user_len));
+}
+
+/* One that refuses as long is here. */
+static bool is_known(struct apply *a, const struct found *f, int64_t until)
+{
+	static const struct addr any;
+	struct ledger_revocation old;
+	char user[LOGIN_USER_MAX + 1];
+	size_t len = f->user ? strlen(f->user) : 0;
+
+	if (len)
+		parts_fold(f->user, len, user);
+	return ledger_revocation_get(a->ledger, f->addr ? f->addr : &any, user,
+		   len, &old) == LEDGER_FOUND &&
+	       old.until >= until;
+}
+
+/* It was said at its own time: who logged in behind its end keeps his lease. */
+static void end_older(
+    struct apply *a, struct found *f, int64_t until, struct moment now)
+{
+	ledger_each(a->ledger, f->addr, find_lease, f);
+	for (size_t i = 0; i < f->count; i++) {
+		if (f->rows[i].last_login <= until)
+			ledger_delete(a->ledger, &f->rows[i]);
+	}
+	free(f->rows);
+	if (until >= now.wall)
+		sessions_revoke(a, f->addr, f->user);
+}
+
+void revoke_by_node(struct apply *a, const struct login *l, struct moment now,
+    struct applied *out)
+{
+	struct addr masked;
+	struct found f = { 0 };
+	struct ledger_revocation r = { .time = l->time,
+		.sequence = l->sequence };
+	int64_t last = now.wall + REFUSE_MAX_MS;
+
+	r.until = l->end < last ? l->end : last;
+	if (!read_scope(a, l, &masked, &f) || is_known(a, &f, r.until))
+		return;
+	(void)snprintf(r.origin, sizeof(r.origin), "%016llx",
+	    (unsigned long long)l->origin);
+	put_revocation(a, &r, f.addr, f.user, now);
+	end_older(a, &f, r.until, now);
+	out->judgement = JUDGE_LEASE;
+	out->lease.addr = l->addr;
+	out->lease.user_len = l->user_len;
+	memcpy(out->lease.user, l->user, l->user_len);
 }

@@ -347,7 +347,8 @@ enum judgement rules_judge(const struct rules *r, const struct login *l,
 	enum judgement no = JUDGE_NONE;
 
 	*end = (struct moment){ 0, 0 };
-	if (l->kind != LOGIN_IN && l->kind != LOGIN_ALIVE)
+	if (l->kind != LOGIN_IN && l->kind != LOGIN_LEASE &&
+	    l->kind != LOGIN_ALIVE)
 		return JUDGE_NONE;
 	if ((no = rules_address(r, &l->addr)))
 		return no;
@@ -357,7 +358,7 @@ enum judgement rules_judge(const struct rules *r, const struct login *l,
 	    (no = judge_time(r, l->time, now)))
 		return no;
 	/* A sign of life does not say how the session began; its login did. */
-	if (r->limits.require_tls && !l->tls && l->kind == LOGIN_IN)
+	if (r->limits.require_tls && !l->tls && l->kind != LOGIN_ALIVE)
 		return JUDGE_NO_TLS;
 	*end = rules_end(r, l->time, now);
 	return JUDGE_LEASE;

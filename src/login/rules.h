@@ -59,9 +59,9 @@ enum judgement rules_address(const struct rules *r, const struct addr *a);
  * none; who may have a lease only as a listed user or domain has none then. */
 enum judgement rules_user(const struct rules *r, const char *name, size_t len);
 /*
- * Judges a LOGIN_IN or LOGIN_ALIVE alone (revocations and caps need the
- * ledger). JUDGE_LEASE: *end gets the end on both clocks: login time (never
- * later than now) + ttl, never later than now + ttl.
+ * Judges a LOGIN_IN, LOGIN_LEASE or LOGIN_ALIVE alone (revocations and caps
+ * need the ledger). JUDGE_LEASE: *end gets the end on both clocks: login time
+ * (never later than now) + ttl, never later than now + ttl.
  */
 enum judgement rules_judge(const struct rules *r, const struct login *l,
     struct moment now, struct moment *end);

@@ -103,6 +103,14 @@ struct source_env {
 	void *sink_ctx;
 	source_opener_fn *opener;
 	void *opener_ctx;
+	/* Connectors. node: this one's id, 16 hex digits. step() tells, at
+	 * least once a second, whether all that is there has been read, and how
+	 * many rows or entries wait (0: not known); trouble: why not, NULL:
+	 * nothing is wrong. For `status`. */
+	const char *node;
+	void (*step)(
+	    void *ctx, bool in_step, uint64_t behind, const char *trouble);
+	void *step_ctx;
 };
 
 /* What a child of this source may still do after its lock-down, beyond what
@@ -112,7 +120,9 @@ struct source_needs {
 	/* Directories whose files it may read (opened by path); ends early with
 	 * NULL. One that is missing is left out. */
 	const char *read[4];
-	bool connect; /* to other hosts */
+	bool connect; /* to other hosts, and (connectors) to unix sockets */
+	const char *account;  /* connectors: to run as; NULL: the role's */
+	const char *write[4]; /* connectors: directories to write below */
 };
 
 struct source_kind {
@@ -125,11 +135,13 @@ struct source_kind {
 	 * while the keeper is away (submit, ask), and has no cursor.
 	 */
 	bool live;
-	bool tells_life; /* may send LOGIN_ALIVE */
-	bool ends;       /* may say that nothing more comes, see `ended` */
-	bool files;      /* asks the opener; rows "path" and "owner" */
-	bool lines;      /* matches log lines: env->patterns is set; the option
-			  * rows hold "servers" */
+	bool tells_life;  /* may send LOGIN_ALIVE */
+	bool hears_nodes; /* may send LOGIN_LEASE and LOGIN_REVOKE; what it told
+			   * is not told to other nodes */
+	bool ends;        /* may say that nothing more comes, see `ended` */
+	bool files;       /* asks the opener; rows "path" and "owner" */
+	bool lines;       /* matches log lines: env->patterns is set; the option
+			   * rows hold "servers" */
 	/*
 	 * Live kinds, or NULL. In the supervisor, before any child: checks what
 	 * conf cannot check, and opens what the source receives by, as root.
@@ -148,8 +160,9 @@ struct source_kind {
 	 * after it: looks names up. */
 	void (*prepare)(const struct conf_section *conf);
 	/* Live kinds: runs before the lock-down (looks names up, reads files),
-	 * with no cursors; reads no foreign byte yet. Others: after it.
-	 * cursors: what is committed, n of them. */
+	 * with no cursors; reads no foreign byte yet. Connectors: before it,
+	 * with their cursors. Others: after it. cursors: what is committed, n
+	 * of them. */
 	struct source *(*open)(const struct source_env *env,
 	    const struct conf_section *conf,
 	    const struct source_cursor *cursors, size_t n, struct err *err);
@@ -158,6 +171,8 @@ struct source_kind {
 	/* Finishes what is read, closes its handles. */
 	void (*stop)(struct source *s);
 	void (*close)(struct source **s);
+	/* Connectors, or NULL: see export_kind.test. */
+	int (*test)(struct source *s, struct err *err);
 	/* NULL, or what its matcher has counted since open. */
 	void (*counts)(const struct source *s, struct matcher_counts *out);
 	/* Live kinds; see source_submit_fn. judgement: an enum judgement. */

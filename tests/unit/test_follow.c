@@ -151,6 +151,13 @@ static int teardown_follow(void **state)
 	return teardown(state);
 }
 
+static const struct follow_wants by_address;
+
+static struct follow_wants wants(void)
+{
+	return (struct follow_wants){ .by_user = by_user };
+}
+
 static void take_away(struct ledger *l, const char *addr, const char *user)
 {
 	struct lease row = lease_of(addr, user, t0);
@@ -164,7 +171,8 @@ static void test_an_address_stays_while_one_of_its_users_has_a_lease(
     void **state)
 {
 	struct ledger *l = open_journal();
-	struct follow_journal *f = follow_new(false, NULL, 0, ledger_node(l));
+	struct follow_journal *f =
+	    follow_new(by_address, NULL, 0, ledger_node(l));
 
 	(void)state;
 	put(l, "192.0.2.1", "a", later(1000));
@@ -202,7 +210,7 @@ static void test_a_snapshot_of_many_comes_in_slices(void **state)
 		ledger_put(l, &row);
 	}
 	commit(l);
-	f = follow_new(by_user, NULL, 0, ledger_node(l));
+	f = follow_new(wants(), NULL, 0, ledger_node(l));
 	assert_true(follow_in_snapshot(f));
 	follow_all(f, l, t0);
 	assert_false(follow_in_snapshot(f));
@@ -215,7 +223,8 @@ static void test_a_snapshot_of_many_comes_in_slices(void **state)
 static void test_a_cursor_goes_on_behind_what_is_done(void **state)
 {
 	struct ledger *l = open_journal();
-	struct follow_journal *f = follow_new(false, NULL, 0, ledger_node(l));
+	struct follow_journal *f =
+	    follow_new(by_address, NULL, 0, ledger_node(l));
 	uint8_t cursor[FOLLOW_CURSOR_SIZE];
 	uint64_t sequence = 99;
 
@@ -231,7 +240,7 @@ static void test_a_cursor_goes_on_behind_what_is_done(void **state)
 	assert_int_equal(sequence, ledger_sequence(l));
 	follow_free(&f);
 	put(l, "192.0.2.2", "a", later(1000));
-	f = follow_new(false, cursor, sizeof(cursor), ledger_node(l));
+	f = follow_new(by_address, cursor, sizeof(cursor), ledger_node(l));
 	assert_false(follow_in_snapshot(f));
 	assert_int_equal(ledger_read_begin(l, &err), 0);
 	assert_int_equal(follow_next(f, l, t0, slice), 1);
@@ -241,12 +250,124 @@ static void test_a_cursor_goes_on_behind_what_is_done(void **state)
 	follow_free(&f);
 	/* Another ledger's, or a cut one, is no place in this. */
 	cursor[FOLLOW_CURSOR_SIZE - 1] ^= 1;
-	f = follow_new(false, cursor, sizeof(cursor), ledger_node(l));
+	f = follow_new(by_address, cursor, sizeof(cursor), ledger_node(l));
 	assert_true(follow_in_snapshot(f));
 	follow_free(&f);
 	cursor[FOLLOW_CURSOR_SIZE - 1] ^= 1;
-	f = follow_new(false, cursor, sizeof(cursor) - 1, ledger_node(l));
+	f = follow_new(by_address, cursor, sizeof(cursor) - 1, ledger_node(l));
 	assert_true(follow_in_snapshot(f));
+	follow_free(&f);
+	ledger_close(&l);
+}
+
+/* --- revocations ---------------------------------------------------------- */
+
+static void refuse(
+    struct ledger *l, const char *addr, const char *user, struct moment until)
+{
+	struct ledger_revocation r = { .addr = address(addr),
+		.user_len = (uint8_t)strlen(user),
+		.time = t0.wall,
+		.until = until.wall,
+		.keep = until };
+
+	memcpy(r.user, user, r.user_len);
+	begin(l, t0);
+	ledger_revocation_put(l, &r);
+	commit(l);
+}
+
+/* How many slices bring what is new; counts what they hold. */
+static size_t count_all(struct follow_journal *f, struct ledger *l,
+    size_t *leases_r, size_t *revocations_r)
+{
+	uint8_t cursor[FOLLOW_CURSOR_SIZE];
+	size_t slices = 0;
+
+	*leases_r = *revocations_r = 0;
+	for (;; slices++) {
+		int got;
+
+		assert_int_equal(ledger_read_begin(l, &err), 0);
+		got = follow_next(f, l, t0, slice);
+		ledger_read_end(l);
+		assert_true(got >= 0);
+		if (!got)
+			return slices;
+		for (size_t i = 0; i < slice->count; i++) {
+			*leases_r += slice->changes[i].leased;
+			*revocations_r += slice->changes[i].revoked;
+			/* The leases come first. */
+			assert_false(slice->snapshot &&
+				     slice->changes[i].leased &&
+				     *revocations_r);
+		}
+		(void)follow_done(f, cursor);
+	}
+}
+
+static void test_revocations_come_for_who_wants_them(void **state)
+{
+	const struct follow_wants all = { true, true };
+	struct ledger *l = open_journal();
+	struct follow_journal *f, *none;
+	size_t leases, revocations;
+
+	(void)state;
+	by_user = true;
+	for (unsigned i = 0; i < EXPORT_SLICE + 2; i++) {
+		char user[16];
+
+		(void)snprintf(user, sizeof(user), "u%u", i);
+		put(l, "192.0.2.1", user, later(TTL_MS));
+		refuse(l, i % 2 ? "192.0.2.2" : "::", user, later(TTL_MS));
+	}
+	refuse(l, "192.0.2.3", "over", t0);
+	f = follow_new(all, NULL, 0, ledger_node(l));
+	none = follow_new(wants(), NULL, 0, ledger_node(l));
+	assert_int_equal(count_all(f, l, &leases, &revocations), 3);
+	assert_int_equal(leases, EXPORT_SLICE + 2);
+	assert_int_equal(revocations, EXPORT_SLICE + 2);
+	(void)count_all(none, l, &leases, &revocations);
+	assert_int_equal(revocations, 0);
+	/* The journal, too. */
+	refuse(l, "192.0.2.4", "", later(TTL_MS));
+	(void)count_all(f, l, &leases, &revocations);
+	assert_int_equal(revocations, 1);
+	(void)count_all(none, l, &leases, &revocations);
+	assert_int_equal(revocations, 0);
+	follow_free(&f);
+	follow_free(&none);
+	ledger_close(&l);
+}
+
+static void test_a_target_that_lost_all_gets_all(void **state)
+{
+	const struct follow_wants all = { true, true };
+	struct ledger *l = open_journal();
+	struct follow_journal *f = follow_new(all, NULL, 0, ledger_node(l));
+	uint8_t cursor[FOLLOW_CURSOR_SIZE];
+	size_t leases, revocations;
+
+	(void)state;
+	put(l, "192.0.2.1", "a", later(TTL_MS));
+	refuse(l, "192.0.2.2", "", later(TTL_MS));
+	(void)count_all(f, l, &leases, &revocations);
+	follow_restart(f);
+	(void)count_all(f, l, &leases, &revocations);
+	assert_int_equal(leases, 1);
+	assert_int_equal(revocations, 1);
+	/* Said while a slice is under way: its cursor is no place any more. */
+	put(l, "192.0.2.3", "a", later(TTL_MS));
+	assert_int_equal(ledger_read_begin(l, &err), 0);
+	assert_int_equal(follow_next(f, l, t0, slice), 1);
+	assert_int_equal(follow_behind(f, l), 1);
+	ledger_read_end(l);
+	follow_restart(f);
+	assert_false(follow_done(f, cursor));
+	(void)count_all(f, l, &leases, &revocations);
+	assert_int_equal(leases, 2);
+	assert_false(follow_in_snapshot(f));
 	follow_free(&f);
 	ledger_close(&l);
 }
@@ -312,7 +433,7 @@ static void test_the_target_follows_whatever_happens(void **state)
 	uint32_t random = 7;
 
 	by_user = *state != NULL;
-	f = follow_new(by_user, NULL, 0, ledger_node(l));
+	f = follow_new(wants(), NULL, 0, ledger_node(l));
 	for (int step = 0; step < 3000; step++) {
 		random = random * 1664525U + 1013904223U;
 		happen(l, f, random, later(step));
@@ -338,6 +459,8 @@ int main(void)
 		TEST(test_a_snapshot_of_many_comes_in_slices, NULL),
 		TEST(test_a_snapshot_of_many_comes_in_slices, &users),
 		TEST(test_a_cursor_goes_on_behind_what_is_done, NULL),
+		TEST(test_revocations_come_for_who_wants_them, NULL),
+		TEST(test_a_target_that_lost_all_gets_all, NULL),
 		TEST(test_the_target_follows_whatever_happens, NULL),
 		TEST(test_the_target_follows_whatever_happens, &users),
 	};
