@@ -1,0 +1,148 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * keys - reads the file of keys and finds one of them by its id.
+ */
+#include "keys.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/mem.h"
+#include "base/secret.h"
+
+struct replica_keys {
+	size_t count;
+	char *text; /* owned; wiped at the end */
+	size_t len;
+	struct replica_key rows[REPLICA_KEYS_MAX]; /* secrets are in text */
+};
+
+static const char blanks[] = " \t\r";
+static const char id_letters[] = "abcdefghijklmnopqrstuvwxyz0123456789-";
+
+static int wrong(
+    struct err *err, const char *name, size_t line, const char *what)
+{
+	return err_set(err, EXIT_USER, "%s:%zu: %s", name, line, what);
+}
+
+/* What is wrong with a row, which it takes if nothing is (NULL). */
+static const char *add_row(struct replica_keys *k, const char *id,
+    size_t id_len, const char *secret, size_t len)
+{
+	struct replica_key *row = &k->rows[k->count];
+
+	if (k->count == REPLICA_KEYS_MAX)
+		return "more than 16 keys; take the old ones out";
+	if (id_len > REPLICA_KEY_ID_MAX || strspn(id, id_letters) < id_len)
+		return "expected the key's id, 1 to 16 of a-z, 0-9 and \"-\", "
+		       "then its secret";
+	if (len < REPLICA_SECRET_MIN)
+		return "the secret must have 32 characters or more; "
+		       "\"openssl rand -hex 32\" makes a good one";
+	if (replica_keys_find(k, id, id_len))
+		return "there is a key of this id already";
+	memcpy(row->id, id, id_len);
+	row->secret = secret;
+	row->len = len;
+	k->count++;
+	return NULL;
+}
+
+/* One line, NUL-terminated: "ID SECRET". */
+static int read_row(struct replica_keys *k, const char *line, size_t number,
+    const char *name, struct err *err)
+{
+	const char *id = line + strspn(line, blanks);
+	size_t id_len = strcspn(id, blanks);
+	const char *secret = id + id_len + strspn(id + id_len, blanks);
+	size_t len = strcspn(secret, blanks);
+	const char *bad;
+
+	if (*id == '\0' || *id == '#')
+		return 0;
+	if (secret[len + strspn(secret + len, blanks)] != '\0')
+		return wrong(err, name, number,
+		    "something stands behind the secret, which may hold no "
+		    "blank");
+	bad = add_row(k, id, id_len, secret, len);
+	return bad ? wrong(err, name, number, bad) : 0;
+}
+
+static int read_rows(struct replica_keys *k, const char *name, struct err *err)
+{
+	char *line = k->text, *end = k->text + k->len;
+
+	if (memchr(k->text, '\0', k->len))
+		return wrong(err, name, 1, "it is no text");
+	for (size_t number = 1; line <= end; number++) {
+		char *lf = memchr(line, '\n', (size_t)(end - line));
+
+		if (!lf)
+			lf = end;
+		*lf = '\0';
+		if (read_row(k, line, number, name, err) != 0)
+			return -1;
+		line = lf + 1;
+	}
+	return k->count ? 0 : wrong(err, name, 1, "there is no key in it");
+}
+
+/* Takes text over; it has room for a NUL behind it. */
+static struct replica_keys *read_text(
+    char *text, size_t len, const char *name, struct err *err)
+{
+	struct replica_keys *k = xcalloc(1, sizeof(*k));
+
+	k->text = text;
+	k->len = len;
+	if (read_rows(k, name, err) != 0)
+		replica_keys_free(&k);
+	return k;
+}
+
+struct replica_keys *replica_keys_parse(
+    const char *text, size_t len, const char *name, struct err *err)
+{
+	char *copy = xmalloc(len + 1);
+
+	memcpy(copy, text, len);
+	copy[len] = '\0';
+	return read_text(copy, len, name, err);
+}
+
+struct replica_keys *replica_keys_read(const char *path, struct err *err)
+{
+	char *text;
+	size_t len;
+
+	if (secret_read(path, &text, &len, err) != 0)
+		return NULL;
+	return read_text(text, len, path, err);
+}
+
+void replica_keys_free(struct replica_keys **kp)
+{
+	struct replica_keys *k = *kp;
+
+	*kp = NULL;
+	if (!k)
+		return;
+	secret_free(&k->text, k->len);
+	free(k);
+}
+
+const struct replica_key *replica_keys_first(const struct replica_keys *k)
+{
+	return &k->rows[0];
+}
+
+const struct replica_key *replica_keys_find(
+    const struct replica_keys *k, const char *id, size_t len)
+{
+	for (size_t i = 0; i < k->count; i++)
+		if (strlen(k->rows[i].id) == len &&
+		    memcmp(k->rows[i].id, id, len) == 0)
+			return &k->rows[i];
+	return NULL;
+}
