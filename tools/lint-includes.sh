@@ -17,9 +17,13 @@ ledger      base login/login.h
 login       base conf ledger
 decide      base conf login ledger
 http        base
+sql         base conf
+redis       base conf login/login.h
+modules     base sql redis
 listener    base conf decide http source/whoson_codec.h
-source      base conf http pattern login/login.h login/rules.h
-export      base conf ledger source/drac_rpc.h source/drac_portmap.h
+replica     base ledger login/login.h
+source      base conf http pattern redis replica sql login/login.h login/rules.h
+export      base conf ledger redis replica sql source/drac_rpc.h source/drac_portmap.h
 smtp        base conf
 daemon      *
 cmd         *
@@ -35,6 +39,11 @@ pcre2.h     pattern
 microhttpd.h http
 ldns/ldns.h listener
 systemd/sd-journal.h source
+libpq-fe.h  modules
+mysql.h     modules
+sqlite3.h   modules
+hiredis/hiredis.h modules
+hiredis/async.h modules
 '
 
 # shellcheck disable=SC2016 # $ is not for the shell

@@ -104,6 +104,16 @@ bool endpoint_is_local(const struct endpoint *e)
 	return e->type == ENDPOINT_UNIX || e->type == ENDPOINT_UNIXGRAM;
 }
 
+bool endpoint_is_same(const struct endpoint *a, const struct endpoint *b)
+{
+	/* Unix sockets of different types cannot have one path either. */
+	if (endpoint_is_local(a) || endpoint_is_local(b))
+		return endpoint_is_local(a) && endpoint_is_local(b) &&
+		       strcmp(a->path, b->path) == 0;
+	return a->type == b->type && a->port == b->port &&
+	       addr_equal(&a->addr, &b->addr);
+}
+
 bool endpoint_parse(const char *text, struct endpoint *out)
 {
 	memset(out, 0, sizeof(*out));

@@ -32,6 +32,8 @@ bool endpoint_parse(const char *text, struct endpoint *out);
 /* Back to text ("inet:" for TCP); returns out. */
 const char *endpoint_print(const struct endpoint *e, char *out, size_t size);
 bool endpoint_is_local(const struct endpoint *e);
+/* Whether only one of them can be open. */
+bool endpoint_is_same(const struct endpoint *a, const struct endpoint *b);
 /* As the kernel takes it, zeroed behind; returns its length. */
 socklen_t endpoint_address(
     const struct endpoint *e, struct sockaddr_storage *out);

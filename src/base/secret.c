@@ -6,13 +6,39 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <pwd.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "mem.h"
+
+enum { NAME_SIZE = 64 };
+
+static const char *name_of(uid_t uid, char out[static NAME_SIZE])
+{
+	const struct passwd *account = getpwuid(uid);
+
+	if (account)
+		(void)snprintf(out, NAME_SIZE, "%s", account->pw_name);
+	else
+		(void)snprintf(out, NAME_SIZE, "%ld", (long)uid);
+	return out;
+}
+
+/* Who reads it here is root in most cases, and becomes the account that uses
+ * it afterwards: that one is the wrong owner. */
+static int strange_owner(const char *path, uid_t owner, struct err *err)
+{
+	char is[NAME_SIZE], must_be[NAME_SIZE];
+
+	return err_set(err, EXIT_USER,
+	    "%s: belongs to user %s; run: chown %s %s", path,
+	    name_of(owner, is), name_of(geteuid(), must_be), path);
+}
 
 /* The descriptor is looked at, not the path: what is checked is what is read.
  */
@@ -25,10 +51,7 @@ static int check_file(const char *path, int fd, struct err *err)
 	if (!S_ISREG(st.st_mode))
 		return err_set(err, EXIT_USER, "%s: not a regular file", path);
 	if (st.st_uid != 0 && st.st_uid != geteuid())
-		return err_set(err, EXIT_USER,
-		    "%s: belongs to user %ld; a secret must belong to root or "
-		    "to who reads it",
-		    path, (long)st.st_uid);
+		return strange_owner(path, st.st_uid, err);
 	if (st.st_mode & (S_IRWXG | S_IRWXO))
 		return err_set(err, EXIT_USER,
 		    "%s: others may read or write it (mode %04o); chmod 0600",

@@ -10,6 +10,7 @@
 #include "base/clock.h"
 #include "base/mem.h"
 #include "cli.h"
+#include "daemon/probe.h"
 #include "doctor.h"
 #include "jsonl.h"
 
@@ -144,6 +145,8 @@ static int run(const struct verb_env *env, int argc, char **argv)
 		.config_given = env->config_given,
 		.run = doctor_run,
 		.try = doctor_try,
+		.probe = probe_section,
+		.status = doctor_status,
 		.now = clock_now(),
 	};
 	struct printing p = { 0 };

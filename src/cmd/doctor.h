@@ -11,6 +11,8 @@
 #include <stdint.h>
 
 #include "base/clock.h"
+#include "base/endpoint.h"
+#include "base/err.h"
 #include "conf/conf.h"
 #include "doctor_maps.h"
 #include "login/rules.h"
@@ -141,6 +143,32 @@ void doctor_log_read(struct doctor_log *log, const struct patterns *patterns,
     const struct rules *rules, const struct conf_section *owners,
     struct moment now);
 
+/* --- exports, and sources elsewhere --------------------------------------- */
+
+enum { DOCTOR_WORD_SIZE = 16, DOCTOR_TROUBLE_SIZE = 400 };
+
+/* An export or a source: what its other end says, and how relaypassd says it
+ * stands. */
+struct doctor_link {
+	const char *type, *name, *kind; /* borrowed of the configuration */
+	bool tested;                    /* its kind can tell what is there */
+	struct err test;                /* code 0: good */
+	bool told;                      /* relaypassd has told of it */
+	char state[DOCTOR_WORD_SIZE], trouble[DOCTOR_TROUBLE_SIZE];
+	int64_t lag, behind; /* seconds; what waits */
+};
+
+/* As probe_section(). */
+typedef int doctor_probe_fn(
+    const struct conf *conf, const char *section, size_t i, struct err *err);
+/* Asks relaypassd at this place how all stands, and tells each export and
+ * source that it names: their values are by the names of `status`. */
+struct reply;
+typedef void doctor_row_fn(void *ctx, const struct reply *row);
+typedef int doctor_status_fn(const struct endpoint *control, doctor_row_fn *fn,
+    void *ctx, struct err *err);
+doctor_status_fn doctor_status;
+
 /* --- facts and findings --------------------------------------------------- */
 
 struct doctor_facts {
@@ -164,6 +192,8 @@ struct doctor_facts {
 	const char *qmail;   /* its control directory; NULL: there is none */
 	int rcpthosts_error; /* errno of looking at the file in it */
 	struct doctor_maps maps;
+	struct doctor_link *links; /* owned */
+	size_t link_count;
 };
 
 /* Where Dovecot logs logins: a path, or "syslog". False: not known. */
@@ -174,7 +204,9 @@ struct doctor_where {
 	const char *config;
 	bool config_given;
 	doctor_run_fn *run;
-	doctor_try_fn *try; /* NULL: no map is opened */
+	doctor_try_fn *try;       /* NULL: no map is opened */
+	doctor_probe_fn *probe;   /* NULL: no database is asked */
+	doctor_status_fn *status; /* NULL: nor is relaypassd */
 	struct moment now;
 };
 /* Looks; *f must be zero. 0, or -1 and *err. Release: doctor_forget(). */

@@ -419,6 +419,8 @@ static const struct {
 	{ "auth", "Could clients do without relaypass?", check_auth },
 	{ "smtp", "Does the SMTP server ask relaypass?", check_smtp },
 	{ "maps", "Can the SMTP server read its maps?", check_maps },
+	{ "databases", "Are the databases as they must be?", check_databases },
+	{ "lag", "Do exports and sources keep up?", check_lag },
 	{ "qmail", "Does qmail know its own domains?", check_qmail },
 };
 

@@ -57,21 +57,25 @@ static int look_at_config(
 
 /* --- relaypassd ----------------------------------------------------------- */
 
-static int look_at_daemon(const struct doctor_facts *f, const char *root)
+static bool control_of(
+    const struct doctor_facts *f, const char *root, struct endpoint *at)
 {
 	char place[DOCTOR_PATH_SIZE];
-	struct sockaddr_storage address;
-	struct endpoint at;
-	AUTO_CLOSE int fd = -1;
 	int n = snprintf(place, sizeof(place), "unix:%s%s/control", root,
 	    conf_string(conf_at(f->conf, "relaypass", 0), "run-directory"));
 
-	if (n >= (int)sizeof(place) || !endpoint_parse(place, &at))
-		return ENAMETOOLONG;
+	return n < (int)sizeof(place) && endpoint_parse(place, at);
+}
+
+static int look_at_daemon(const struct endpoint *at)
+{
+	struct sockaddr_storage address;
+	AUTO_CLOSE int fd = -1;
+
 	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	if (fd < 0)
 		return errno;
-	socklen_t len = endpoint_address(&at, &address);
+	socklen_t len = endpoint_address(at, &address);
 	/* EAGAIN: somebody listens, and has much to do. */
 	if (connect(fd, (const struct sockaddr *)&address, len) == 0 ||
 	    errno == EAGAIN)
@@ -253,6 +257,7 @@ int doctor_look(
     struct doctor_facts *f, const struct doctor_where *where, struct err *err)
 {
 	char proc[DOCTOR_PATH_SIZE];
+	struct endpoint control;
 
 	f->now = where->now;
 	f->root = geteuid() == 0;
@@ -264,7 +269,10 @@ int doctor_look(
 	look_at_programs(f, where);
 	for (size_t i = 0; i < COUNT_OF(journals); i++)
 		f->journal |= has_entries(where->root, journals[i]);
-	f->control_error = look_at_daemon(f, where->root);
+	f->control_error = control_of(f, where->root, &control)
+			       ? look_at_daemon(&control)
+			       : ENAMETOOLONG;
+	doctor_links_look(f, where, f->control_error ? NULL : &control);
 	doctor_qmail_look(f, where->root);
 	doctor_maps_look(f, where);
 	find_logs(f, where->root);
@@ -274,7 +282,9 @@ int doctor_look(
 void doctor_forget(struct doctor_facts *f)
 {
 	free(f->logs);
+	free(f->links);
 	f->logs = NULL;
+	f->links = NULL;
 	rules_free(&f->rules);
 	conf_free(&f->conf);
 }

@@ -2,7 +2,8 @@
 /*
  * doctor_private - what the checks share: doctor_checks.c (the table, servers,
  * logs), doctor_addresses.c (what addresses prove here), doctor_servers.c (how
- * Dovecot and Postfix are set up), doctor_maps_check.c (their databases).
+ * Dovecot and Postfix are set up), doctor_maps_check.c (their databases),
+ * doctor_links.c (databases of exports and sources).
  */
 #ifndef CMD_DOCTOR_PRIVATE_H
 #define CMD_DOCTOR_PRIVATE_H
@@ -36,4 +37,9 @@ check_fn check_maps;
 /* doctor_qmail.c */
 void doctor_qmail_look(struct doctor_facts *f, const char *root);
 check_fn check_qmail;
+/* doctor_links.c: control is where relaypassd listens; NULL: it does not run.
+ */
+void doctor_links_look(struct doctor_facts *f, const struct doctor_where *where,
+    const struct endpoint *control);
+check_fn check_databases, check_lag;
 #endif

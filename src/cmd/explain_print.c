@@ -11,6 +11,7 @@
 #include "cli.h"
 #include "explain.h"
 #include "reasons.h"
+#include "source/source.h"
 
 enum { SHOWN = 1100, LINE_SHOWN = 2000 };
 
@@ -174,6 +175,21 @@ static void print_line(const struct origin *o)
 	printf("    %s\n", cli_safe(o->text, o->text_len, line, sizeof(line)));
 }
 
+/* What was said once. */
+static void print_notice(const struct origin *o)
+{
+	const struct source_kind *kind = source_kind_find(o->kind);
+
+	if (kind && kind->hears_nodes)
+		fputs("    Another node told of it; the line is in that "
+		      "node's log, ask `relaypass explain` there.\n",
+		    stdout);
+	else
+		printf("    It was told once, over a source of kind %s, and "
+		       "is kept nowhere.\n",
+		    o->kind);
+}
+
 static void print_origin(const struct told_lease *l)
 {
 	const struct origin *o = &l->origin;
@@ -188,9 +204,7 @@ static void print_origin(const struct told_lease *l)
 		    safe(o->command, &shown));
 		break;
 	case ORIGIN_NOTICE:
-		printf("    It was told once, over a source of kind %s, and "
-		       "is kept nowhere.\n",
-		    o->kind);
+		print_notice(o);
 		break;
 	case ORIGIN_MISSING:
 		fputs("    Its line is not in the files of that source any "

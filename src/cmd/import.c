@@ -61,6 +61,7 @@ static const struct {
 	{ IMPORT_CUT, "the last line has no end" },
 	{ IMPORT_LONG, "too long" },
 	{ IMPORT_FAR, "its end is further ahead than any lease's" },
+	{ IMPORT_AHEAD, "its time is ahead of the database's clock" },
 	{ IMPORT_NO_FILE, "no plain file that can be read" },
 };
 
@@ -158,6 +159,35 @@ static bool is_exported(
 	return false;
 }
 
+/* As read_store(). The rows that say nothing of an end live `lasts` from their
+ * login on, which import_settle() needs before the first of them. */
+static int read_table(
+    struct import *m, const struct conf *conf, struct err *err)
+{
+	const struct import_sink sink = { take_row, refuse, m };
+	const struct import_times times = { .ttl = rules_ttl(m->rules),
+		.max_skew = rules_max_skew(m->rules),
+		.lasts = m->lasts };
+
+	m->store = import_kind_find(m->kind);
+	m->changed = clock_now().wall;
+	return import_table(conf, m->path, &times, &sink, &m->lasts, err);
+}
+
+static bool is_table(const struct import *m)
+{
+	const struct import_kind *kind =
+	    m->kind ? import_kind_find(m->kind) : NULL;
+
+	return kind && kind->table;
+}
+
+static int too_many(const struct import *m, struct err *err)
+{
+	return err_set(err, EXIT_USER, "%s: more than %d leases", m->path,
+	    IMPORT_ROWS_MAX);
+}
+
 /* What the store holds, with the times that come out of it. */
 static int read_store(
     struct import *m, const struct conf *conf, struct err *err)
@@ -184,9 +214,6 @@ static int read_store(
 	if (result == 0)
 		result = import_read(&store, &sink, err);
 	import_close(&store);
-	if (result == 0 && m->too_many)
-		return err_set(err, EXIT_USER, "%s: more than %d leases",
-		    m->path, IMPORT_ROWS_MAX);
 	return result;
 }
 
@@ -304,7 +331,8 @@ static int import(struct import *m)
 	if (!conf)
 		return cli_fail(&err);
 	m->rules = rules_new(conf_at(conf, "lease", 0), own, own_count);
-	if (read_store(m, conf, &err) < 0) {
+	if ((is_table(m) ? read_table : read_store)(m, conf, &err) < 0 ||
+	    (m->too_many && too_many(m, &err) < 0)) {
 		code = cli_fail(&err);
 	} else if (!m->dry_run && send_all(m, &err) < 0) {
 		/* Whole batches may be stored already. */
@@ -328,15 +356,17 @@ static int import(struct import *m)
 
 static int unknown_kind(const char *word, struct err *err)
 {
-	static const char *const tables[] = { "dbmail_pbsp", "popbsmtp" };
+	static const char *const tables[] = { "dbmail_pbsp", "popbsmtp", "auth",
+		"relay" };
 	char list[200], shown[80];
 	size_t used = 0;
 
 	for (size_t i = 0; i < COUNT_OF(tables); i++)
 		if (strcmp(word, tables[i]) == 0)
 			return err_set(err, EXIT_USER,
-			    "%s is a table of a database: those come with the "
-			    "SQL modules, which this relaypass does not have",
+			    "%s is a table of a database: describe it by a "
+			    "source or export of the kind sql, and import sql "
+			    "NAME",
 			    word);
 	for (const struct import_kind *const *k = import_kinds; *k; k++)
 		used += (size_t)snprintf(list + used, sizeof(list) - used,
@@ -360,6 +390,9 @@ static int check_arguments(
 	if (m->age_from && strcmp(m->age_from, "mtime") != 0 &&
 	    strcmp(m->age_from, "store") != 0)
 		return err_set(err, EXIT_USER, "--age-from is store or mtime");
+	if (is_table(m) && m->age_from && strcmp(m->age_from, "mtime") == 0)
+		return err_set(err, EXIT_USER,
+		    "--age-from: a table has no time but its rows'");
 	if (m->user && (!*m->user || strlen(m->user) > LOGIN_USER_MAX ||
 			   !import_is_clean(m->user, strlen(m->user))))
 		return err_set(err, EXIT_USER,
@@ -393,11 +426,12 @@ static int run(const struct verb_env *env, int argc, char **argv)
 const struct verb verb_import = {
 	.name = "import",
 	.usage = "import [-s SOCKET] [--json] [--dry-run] [--ttl TIME] "
-		 "[--user U]\n       [--age-from store|mtime] [KIND] PATH",
+		 "[--user U]\n       [--age-from store|mtime] [KIND] PATH\n"
+		 "       import ... sql SECTION",
 	.help = "Take over the leases of another program's store.",
 	.more = "KIND is dracd, open-smtp, pop-before-smtp, popauth, pophosts, "
 		"popip, relay-ctrl,\nrelayhosts or tcprules; without it, name "
-		"and content of PATH tell. SQL tables\n(dbmail_pbsp, popbsmtp) "
-		"come with the SQL modules.",
+		"and content of PATH tell. SECTION is a\nsource or export of "
+		"the kind sql, which says where the table is.",
 	.run = run,
 };

@@ -42,6 +42,7 @@ struct import_row {
 #define IMPORT_LONG    "too-long"
 #define IMPORT_NO_FILE "not-a-file"
 #define IMPORT_FAR     "end-too-far-ahead"
+#define IMPORT_AHEAD   "time-ahead"
 
 typedef bool import_line_fn(
     const char *line, size_t len, struct import_row *out, const char **why_r);
@@ -59,10 +60,11 @@ struct import_kind {
 	int64_t lasts;
 	const char *lock; /* behind the path: a file that its writers lock;
 			   * NULL: the store itself */
-	/* One of these: lines of a text, records of a Berkeley DB file; none:
-	 * a directory with a file for each address. */
+	/* One of these: lines of a text, records of a Berkeley DB file, a table
+	 * of a database; none: a directory with a file for each address. */
 	import_line_fn *line;
 	import_record_fn *record;
+	bool table;
 };
 
 extern const struct import_kind *const import_kinds[]; /* ends with NULL */
@@ -70,7 +72,7 @@ const struct import_kind *import_kind_find(const char *name);
 
 static inline bool import_is_folder(const struct import_kind *kind)
 {
-	return !kind->line && !kind->record;
+	return !kind->line && !kind->record && !kind->table;
 }
 
 /* --- parsing, pure -------------------------------------------------------- */
@@ -141,6 +143,16 @@ int import_folder(const struct import_store *s, const struct import_sink *sink,
     struct err *err);
 int import_records(const struct import_store *s, const struct import_sink *sink,
     struct err *err);
+/* import_sql.c: every row of the table that the source or export `name` of the
+ * kind sql is about. *lasts_r: ms that a login lasts. */
+struct import_times {
+	int64_t ttl, max_skew; /* ms */
+	int64_t lasts;         /* 0: what the section says, else ttl */
+};
+struct conf;
+int import_table(const struct conf *conf, const char *name,
+    const struct import_times *times, const struct import_sink *sink,
+    int64_t *lasts_r, struct err *err);
 /* Whether the bytes begin as a Berkeley DB file does. */
 bool import_is_db(const char *bytes, size_t len);
 

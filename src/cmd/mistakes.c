@@ -48,7 +48,7 @@ static void print_told(
 {
 	const struct told *told = ctx;
 
-	print(told->file, s, err);
+	print_as(err->code == EXIT_USER ? "" : "warning: ", told->file, s, err);
 }
 
 /* What keeps an export from its target now, and nothing else from its work: so

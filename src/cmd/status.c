@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * status - `relaypass status`: processes, ledger, sources and listeners. It
- * shows whatever words the daemon sends, so that a new count needs no change
- * here.
+ * status - `relaypass status`: processes, ledger, sources, exports and
+ * listeners. It shows whatever words the daemon sends, so that a new count
+ * needs no change here.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -56,7 +56,7 @@ static void keep_row(void *ctx, const struct reply *r)
 static bool is_number(const struct reply_pair *p)
 {
 	static const char *const words[] = { "name", "node", "directory",
-		"text", "role" };
+		"text", "role", "kind", "state", "trouble" };
 	size_t len = strlen(p->value);
 
 	for (size_t i = 0; i < COUNT_OF(words); i++) {
@@ -113,7 +113,8 @@ static const char *pretty(
 	double n = (double)reply_number(r, p->key);
 	char span[CLI_SPAN_SIZE];
 
-	if (strcmp(p->key, "up") == 0 || strcmp(p->key, "down") == 0)
+	if (strcmp(p->key, "up") == 0 || strcmp(p->key, "down") == 0 ||
+	    strcmp(p->key, "lag") == 0)
 		snprintf(
 		    out, size, "%s", cli_span(reply_number(r, p->key), span));
 	else if (strcmp(p->key, "used") != 0 && strcmp(p->key, "map") != 0)
@@ -141,31 +142,56 @@ static void print_single(const struct reply *r)
 	putchar('\n');
 }
 
-/* All rows of one topic, titled by the keys of its first row. */
-static void print_topic(const struct rows *rows, size_t first)
+/* The keys of all rows of one topic, in their order; not all rows have all. */
+static size_t titles_of(const struct rows *rows, const char *topic,
+    const char *titles[static REPLY_PAIRS_MAX])
 {
-	const struct reply *head = rows->row[first];
-	const char *titles[REPLY_PAIRS_MAX];
+	size_t count = 0;
+
+	for (size_t i = 0; i < rows->count; i++) {
+		const struct reply *r = rows->row[i];
+		if (strcmp(r->topic, topic) != 0)
+			continue;
+		for (size_t k = 0; k < r->count; k++) {
+			size_t at = 0;
+			while (at < count &&
+			       strcmp(titles[at], r->pairs[k].key) != 0)
+				at++;
+			if (at == count && count < REPLY_PAIRS_MAX)
+				titles[count++] = r->pairs[k].key;
+		}
+	}
+	return count;
+}
+
+static void put_cell(struct grid *t, const struct reply *r, const char *key)
+{
 	char shown[REPLY_VALUE_MAX + 1];
 
-	if (head->count == 0)
-		return;
-	for (size_t k = 0; k < head->count; k++)
-		titles[k] = head->pairs[k].key;
-	printf("%s:\n", plural_of(head->topic));
-	struct grid *t = grid_new(titles, head->count, 2);
-	for (size_t i = first; i < rows->count; i++) {
-		const struct reply *r = rows->row[i];
-		if (strcmp(r->topic, head->topic) != 0)
-			continue;
-		for (size_t k = 0; k < head->count; k++) {
-			const char *key = head->pairs[k].key;
-			bool same =
-			    k < r->count && strcmp(r->pairs[k].key, key) == 0;
-			grid_put(t,
-			    same ? pretty(r, &r->pairs[k], shown, sizeof(shown))
-				 : "");
+	for (size_t k = 0; k < r->count; k++) {
+		if (strcmp(r->pairs[k].key, key) == 0) {
+			grid_put(
+			    t, pretty(r, &r->pairs[k], shown, sizeof(shown)));
+			return;
 		}
+	}
+	grid_put(t, "");
+}
+
+static void print_topic(const struct rows *rows, const char *topic)
+{
+	const char *titles[REPLY_PAIRS_MAX];
+	size_t columns = titles_of(rows, topic, titles);
+
+	if (columns == 0)
+		return;
+	printf("%s:\n", plural_of(topic));
+	struct grid *t = grid_new(titles, columns, 2);
+	for (size_t i = 0; i < rows->count; i++) {
+		if (strcmp(rows->row[i]->topic, topic) != 0)
+			continue;
+		for (size_t k = 0; k < columns; k++)
+			put_cell(t, rows->row[i], titles[k]);
 	}
 	grid_end(&t);
 }
@@ -194,7 +220,7 @@ static void print_text(const struct rows *rows, const struct reply *last)
 	for (size_t i = 0; i < rows->count; i++) {
 		if (plural_of(rows->row[i]->topic) &&
 		    !topic_was_before(rows, i))
-			print_topic(rows, i);
+			print_topic(rows, rows->row[i]->topic);
 	}
 }
 
@@ -239,6 +265,7 @@ static int run(const struct verb_env *env, int argc, char **argv)
 const struct verb verb_status = {
 	.name = "status",
 	.usage = "status [-s SOCKET] [--json]",
-	.help = "Show the daemon's processes, ledger, sources and listeners.",
+	.help = "Show the daemon's processes, ledger, sources, exports and "
+		"listeners.",
 	.run = run,
 };

@@ -38,8 +38,8 @@ struct board_slot {
 	/* exporters: what the log knows already; "": nothing. So that who is
 	 * started again and again does not say the same each time. */
 	char said[BOARD_SAID];
-	/* exporters, connectors: uv_hrtime() of when it was last in step with its
-	 * other end (0: never yet), how much waits, and what is wrong. */
+	/* exporters, connectors: uv_hrtime() of when it was last in step with
+	 * its other end (0: never yet), how much waits, and what is wrong. */
 	_Atomic uint64_t in_step, behind;
 	char trouble[BOARD_TROUBLE];
 	/* readers, receivers */

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /*
  * control_private - what the files of the control socket share: control.c
- * (clients), control_verbs.c (what they ask for), control_list.c (`list`).
+ * (clients), control_verbs.c (what they ask for), control_list.c (`list`),
+ * control_status.c (`status`).
  */
 #ifndef DAEMON_CONTROL_PRIVATE_H
 #define DAEMON_CONTROL_PRIVATE_H
@@ -82,6 +83,9 @@ void client_list_on(struct client *c);
  */
 bool client_lease_pairs(struct client *c, const struct lease *l,
     struct moment now, char *line, size_t size, size_t *used);
+
+/* control_status.c */
+void client_status(struct client *c, const struct request *r);
 
 /* control_explain.c */
 void client_explain(struct client *c, const struct request *r);

@@ -13,8 +13,6 @@
 #include "base/mem.h"
 #include "control_private.h"
 
-enum { TROUBLE_SIZE = 1300 };
-
 /* --- requests --------------------------------------------------------------
  */
 
@@ -237,119 +235,8 @@ static void verb_mode(struct client *c, const struct request *r)
 	    set ? rules_mode_word(set - 1) : "none");
 }
 
-/* --- status, watch ---------------------------------------------------------
+/* --- all -------------------------------------------------------------------
  */
-
-static void say_process(struct client *c, const struct board_slot *s)
-{
-	/* Its process may have been taken over. */
-	const int name = (int)strnlen(s->name, sizeof(s->name));
-	const int32_t role = s->role;
-
-	if (!role_name(role))
-		return;
-	client_say(c,
-	    "status process role=%s name=%.*s pid=%d restarts=%u up=%llu",
-	    role_name(role), name ? name : 1, name ? s->name : "-", s->pid,
-	    s->restarts,
-	    (unsigned long long)((uv_hrtime() - s->started) / 1000000000u));
-	if (role == ROLE_READER || role == ROLE_RECEIVER)
-		client_say(c,
-		    "status source name=%.*s lines=%llu logins=%llu "
-		    "logouts=%llu odd=%llu refused=%llu dropped=%llu",
-		    name, s->name, (unsigned long long)s->lines,
-		    (unsigned long long)s->logins,
-		    (unsigned long long)s->logouts, (unsigned long long)s->odd,
-		    (unsigned long long)s->refused,
-		    (unsigned long long)s->dropped);
-	if (role == ROLE_KEEPER)
-		client_say(c,
-		    "status logins granted=%llu renewed=%llu refused=%llu "
-		    "commits=%llu",
-		    (unsigned long long)s->granted,
-		    (unsigned long long)s->renewed,
-		    (unsigned long long)s->denied,
-		    (unsigned long long)s->commits);
-}
-
-/* Who does not serve, and how its last process ended. */
-static void say_down(struct client *c, const struct board_slot *s)
-{
-	const int name = (int)strnlen(s->name, sizeof(s->name));
-	const int32_t role = s->role, code = s->down_code;
-	const uint64_t since = s->down_since, now = uv_hrtime();
-
-	if (!since || !role_name(role))
-		return;
-	client_say(c,
-	    "status down role=%s name=%.*s down=%llu restarts=%u ended=%s-%d",
-	    role_name(role), name ? name : 1, name ? s->name : "-",
-	    (unsigned long long)(now > since ? (now - since) / 1000000000u : 0),
-	    s->restarts, code < 0 ? "signal" : "exit", code < 0 ? -code : code);
-}
-
-/* A listener's numbers are the sum of all answerers'. */
-static void say_listener(struct client *c, size_t i, const char *name)
-{
-	const struct board *b = keeper_env(c->control->keeper)->board;
-	unsigned long long n[7] = { 0 };
-
-	for (size_t j = 0; j < BOARD_SLOTS; j++) {
-		const struct server_counts *s = &b->slots[j].listeners[i];
-		n[0] += s->questions;
-		n[1] += s->allow;
-		n[2] += s->none;
-		n[3] += s->tempfail;
-		n[4] += s->bad;
-		n[5] += s->dropped;
-		n[6] += s->open;
-	}
-	client_say(c,
-	    "status listener name=%s questions=%llu allow=%llu none=%llu "
-	    "tempfail=%llu bad=%llu dropped=%llu open=%llu",
-	    name, n[0], n[1], n[2], n[3], n[4], n[5], n[6]);
-}
-
-static void say_ledger(struct client *c, struct keeper *k)
-{
-	struct ledger *l = keeper_ledger(k);
-	const char *why = keeper_trouble(k);
-	char trouble[TROUBLE_SIZE] = "";
-	size_t used, map, at = 0;
-
-	ledger_size(l, &used, &map);
-	if (why)
-		(void)kv_put(
-		    trouble, sizeof(trouble), &at, " cannot-be-written", why);
-	client_say(c,
-	    "status ledger leases=%zu used=%zu map=%zu node=%s "
-	    "sequence=%llu directory=%s%.*s",
-	    ledger_rows(l), used, map, ledger_node(l),
-	    (unsigned long long)ledger_sequence(l),
-	    conf_string(
-		conf_at(keeper_env(k)->conf, "relaypass", 0), "directory"),
-	    at ? (int)at - 1 : 0, trouble);
-}
-
-static void verb_status(struct client *c, const struct request *r)
-{
-	struct keeper *k = c->control->keeper;
-	const struct child_env *env = keeper_env(k);
-
-	(void)r;
-	client_say(c, "status version text=%s", RELAYPASS_VERSION);
-	for (size_t i = 0; i < BOARD_SLOTS; i++) {
-		if (env->board->slots[i].pid)
-			say_process(c, &env->board->slots[i]);
-	}
-	for (size_t i = 0; i < BOARD_SLOTS; i++)
-		say_down(c, &env->board->slots[i]);
-	say_ledger(c, k);
-	for (size_t i = 0; i < conf_count(env->conf, "listener"); i++)
-		say_listener(
-		    c, i, conf_name(conf_at(env->conf, "listener", i)));
-	client_say(c, "ok mode=%s", rules_mode_word(keeper_mode(k)));
-}
 
 static void verb_watch(struct client *c, const struct request *r)
 {
@@ -370,7 +257,7 @@ static const struct {
 	{ "import", client_import },
 	{ "revoke", verb_revoke },
 	{ "mode", verb_mode },
-	{ "status", verb_status },
+	{ "status", client_status },
 	{ "watch", verb_watch },
 };
 

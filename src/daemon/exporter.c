@@ -134,11 +134,25 @@ static void again(void *ctx)
 		(void)uv_idle_start(&x->more, on_more);
 }
 
+static void alive(void *ctx)
+{
+	const struct exporter *x = ctx;
+
+	board_beat(x->env->slot);
+}
+
 static void trouble(void *ctx, const char *why)
 {
 	const struct exporter *x = ctx;
 
 	child_trouble(x->env->slot, why);
+}
+
+static const char *server_of(void *ctx, const struct lease *lease)
+{
+	const struct exporter *x = ctx;
+
+	return ledger_name(x->ledger, lease->server);
 }
 
 static void on_again(uv_timer_t *timer)
@@ -205,7 +219,9 @@ static int open_all(struct exporter *x, struct err *err)
 	struct export_env env = { .name = conf_name(x->env->export),
 		.done = done,
 		.source_kind = source_kind_of,
+		.server = server_of,
 		.again = again,
+		.alive = alive,
 		.trouble = trouble,
 		.ctx = x,
 		.ttl = conf_number(conf_at(x->env->conf, "lease", 0), "ttl") };

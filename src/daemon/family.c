@@ -110,6 +110,8 @@ int family_plan(struct family *f, const struct conf *conf, struct err *err)
 	for (size_t i = 0; i < BOARD_SLOTS; i++) {
 		f->board->slots[i].down_since = 0;
 		f->board->slots[i].said[0] = '\0';
+		f->board->slots[i].trouble[0] = '\0';
+		f->board->slots[i].in_step = f->board->slots[i].behind = 0;
 	}
 	(void)add_member(f, ROLE_KEEPER, NULL, "");
 	for (size_t i = 0; i < answerers; i++) {
@@ -204,8 +206,9 @@ static int run_role(const struct member *m, const struct child_env *env)
 		return source_kind_find(conf_kind(m->source))->live
 			   ? receiver_main(env)
 			   : reader_main(env);
-	case ROLE_WRITER:
 	case ROLE_CONNECTOR:
+		return m->source ? reader_main(env) : exporter_main(env);
+	case ROLE_WRITER:
 	case ROLE_FIREWALL:
 		return exporter_main(env);
 	case ROLE_GATEWAY:

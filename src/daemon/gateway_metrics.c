@@ -8,33 +8,7 @@
 
 #include "base/mem.h"
 #include "gateway_private.h"
-#include "source/source.h"
-
-static bool slot_is(const struct board_slot *s, enum role role)
-{
-	return s->role == (int32_t)role;
-}
-
-/* The slot of a source or an export; NULL: it has none. */
-static const struct board_slot *find_slot(
-    const struct gateway *g, const struct conf_section *section, bool source)
-{
-	const char *name = conf_name(section);
-
-	for (size_t i = 0; i < BOARD_SLOTS; i++) {
-		const struct board_slot *s = &g->env->board->slots[i];
-		bool reads =
-		    slot_is(s, ROLE_READER) || slot_is(s, ROLE_RECEIVER);
-		bool writes = slot_is(s, ROLE_WRITER) ||
-			      slot_is(s, ROLE_CONNECTOR) ||
-			      slot_is(s, ROLE_FIREWALL);
-
-		if ((source ? reads : writes) &&
-		    strncmp(s->name, name, sizeof(s->name) - 1) == 0)
-			return s;
-	}
-	return NULL;
-}
+#include "standing.h"
 
 /* --- the ledger ------------------------------------------------------------
  */
@@ -140,7 +114,8 @@ static void put_sources(const struct gateway *g, struct prom *p)
 		for (size_t j = 0; j < n; j++) {
 			const struct conf_section *c =
 			    conf_at(g->env->conf, "source", j);
-			const struct board_slot *s = find_slot(g, c, true);
+			const struct board_slot *s =
+			    standing_source(g->env->board, g->env->conf, c);
 			const struct prom_label labels[] = { { "source",
 								 conf_name(c) },
 				{ "kind", conf_kind(c) } };
@@ -220,21 +195,85 @@ static void put_listeners(const struct gateway *g, struct prom *p)
 /* --- exports, processes ----------------------------------------------------
  */
 
-static void put_exports(const struct gateway *g, struct prom *p)
+enum side { EXPORTS, SOURCES, SIDES };
+static const char *const side_types[] = { "export", "source" };
+enum value { UP, LAG, BEHIND, TROUBLE, VALUES };
+
+static const struct {
+	const char *name, *help;
+} standings[VALUES][SIDES] = {
+	[UP] = { { "relaypass_export_up",
+		     "Whether the process of an export runs." },
+	    { "relaypass_source_up",
+		"Whether the process of a source runs." } },
+	[LAG] = { { "relaypass_export_lag_seconds",
+		      "Time since the target of an export last held all that "
+		      "it should; 0: it does." },
+	    { "relaypass_source_lag_seconds",
+		"Time since a source last had read all that is there; 0: it "
+		"has." } },
+	[BEHIND] = { { "relaypass_export_behind",
+			 "Changes that wait for the target of an export." },
+	    { "relaypass_source_behind",
+		"Rows or entries that wait for a source; 0 also when it "
+		"cannot tell." } },
+	[TROUBLE] = { { "relaypass_export_trouble",
+			  "Whether something is wrong with an export; status "
+			  "says what." },
+	    { "relaypass_source_trouble",
+		"Whether something is wrong with a source; status says "
+		"what." } },
+};
+
+static uint64_t value_of(const struct standing *s, enum value value)
 {
-	size_t n = conf_count(g->env->conf, "export");
+	switch (value) {
+	case UP:
+		return s->up;
+	case LAG:
+		return s->lag;
+	case BEHIND:
+		return s->behind;
+	case TROUBLE:
+		return s->trouble[0] != '\0';
+	case VALUES:
+		break;
+	}
+	return 0;
+}
 
-	if (n)
-		prom_family(p, "relaypass_export_up", "gauge",
-		    "Whether the process of an export runs.");
-	for (size_t i = 0; i < n; i++) {
-		const struct conf_section *c =
-		    conf_at(g->env->conf, "export", i);
-		const struct board_slot *s = find_slot(g, c, false);
-		const struct prom_label labels[] = { { "export", conf_name(c) },
+static const struct board_slot *find_slot(
+    const struct gateway *g, const struct conf_section *s, enum side side)
+{
+	return side == EXPORTS
+		   ? standing_export(g->env->board, s)
+		   : standing_source(g->env->board, g->env->conf, s);
+}
+
+static void put_standing(
+    const struct gateway *g, struct prom *p, enum side side, enum value value)
+{
+	const char *type = side_types[side];
+	bool begun = false;
+
+	for (size_t i = 0; i < conf_count(g->env->conf, type); i++) {
+		const struct conf_section *c = conf_at(g->env->conf, type, i);
+		const struct board_slot *slot = find_slot(g, c, side);
+		const struct prom_label labels[] = { { type, conf_name(c) },
 			{ "kind", conf_kind(c) } };
+		struct standing now = { 0 };
 
-		prom_sample(p, labels, COUNT_OF(labels), s && s->pid != 0);
+		/* What other sources read is on this machine. */
+		if (side == SOURCES && value != UP &&
+		    (!slot || slot->role != ROLE_CONNECTOR))
+			continue;
+		if (!begun)
+			prom_family(p, standings[value][side].name, "gauge",
+			    standings[value][side].help);
+		begun = true;
+		if (slot)
+			standing_read(slot, uv_hrtime(), &now);
+		prom_sample(p, labels, COUNT_OF(labels), value_of(&now, value));
 	}
 }
 
@@ -273,6 +312,9 @@ void gateway_metrics(struct gateway *g, struct prom *p)
 	put_logins(g, p);
 	put_sources(g, p);
 	put_listeners(g, p);
-	put_exports(g, p);
+	for (enum side side = EXPORTS; side < SIDES; side++) {
+		for (enum value v = UP; v < VALUES; v++)
+			put_standing(g, p, side, v);
+	}
 	put_restarts(g, p);
 }

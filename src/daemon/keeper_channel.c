@@ -116,6 +116,17 @@ static bool is_of_node(const struct login *l)
 	return l->kind == LOGIN_LEASE || l->kind == LOGIN_REVOKE;
 }
 
+/* What this node says, it is not told: its exports would sign it. */
+static bool is_own(const struct channel *c, const struct login *l)
+{
+	char origin[LEDGER_NODE_SIZE];
+
+	(void)snprintf(
+	    origin, sizeof(origin), "%016llx", (unsigned long long)l->origin);
+	return l->kind == LOGIN_REVOKE &&
+	       strcmp(origin, ledger_node(c->keeper->ledger)) == 0;
+}
+
 /* A reader is a stranger too: it reads what strangers write. */
 static bool sound(const struct channel *c, const struct wire_logins *w)
 {
@@ -129,7 +140,8 @@ static bool sound(const struct channel *c, const struct wire_logins *w)
 		    !server_is_sound(l->server) || l->user[l->user_len] ||
 		    l->session[l->session_len] || l->time < -TIME_MAX ||
 		    l->time > TIME_MAX || l->end < -TIME_MAX ||
-		    l->end > TIME_MAX || is_of_node(l) != c->nodes)
+		    l->end > TIME_MAX || is_of_node(l) != c->nodes ||
+		    is_own(c, l))
 			return false;
 	}
 	return true;

@@ -26,6 +26,9 @@
 #include "base/log.h"
 #include "base/mem.h"
 
+/* The names of 50 M leases that an export compares, and a large reply. */
+enum { CONNECTOR_BYTES = 1 << 30 };
+
 enum call_group {
 	CALL_BASIC = 1,
 	CALL_SERVE = 2,
@@ -377,6 +380,16 @@ static int enter_seccomp(
 	return 0;
 }
 
+/* A server that never stops talking must not cost the others their memory. */
+static void limit_memory(void)
+{
+#ifndef RELAYPASS_SANITIZE
+	const struct rlimit most = { CONNECTOR_BYTES, CONNECTOR_BYTES };
+
+	(void)setrlimit(RLIMIT_DATA, &most);
+#endif
+}
+
 int lockdown_enter(
     enum role role, const struct lockdown_needs *needs, struct err *err)
 {
@@ -392,6 +405,8 @@ int lockdown_enter(
 	/* A supervisor that is killed takes its children along. */
 	(void)prctl(PR_SET_PDEATHSIG, SIGTERM, 0, 0, 0);
 	(void)setrlimit(RLIMIT_CORE, &none);
+	if (role == ROLE_CONNECTOR)
+		limit_memory();
 	if (drop_capabilities(role, err) < 0)
 		return -1;
 	if (enter_landlock(role, needs, err) < 0)

@@ -19,10 +19,10 @@
 #include "export/export.h"
 #include "source/source.h"
 
-#define PROBE_NS UINT64_C(1000000)
+#define NS_PER_MS UINT64_C(1000000)
 
 /* Longer than any test takes by itself. */
-enum { PROBE_ALARM_S = 10 };
+enum { PROBE_ALARM_S = 10, MS_PER_S = 1000 };
 
 struct subject {
 	const struct conf *conf;
@@ -64,7 +64,7 @@ static void nothing_wrong(void *ctx, const char *why)
 	(void)why;
 }
 
-static const char *no_source(void *ctx, const struct lease *lease)
+static const char *nobody(void *ctx, const struct lease *lease)
 {
 	(void)ctx;
 	(void)lease;
@@ -94,8 +94,10 @@ static int test_export(const struct subject *s, struct err *err)
 {
 	struct export_env env = { .name = conf_name(s->section),
 		.done = nothing_done,
-		.source_kind = no_source,
+		.source_kind = nobody,
+		.server = nobody,
 		.again = nothing_again,
+		.alive = nothing_again,
 		.trouble = nothing_wrong,
 		.node = "0000000000000000",
 		.ttl = conf_number(conf_at(s->conf, "lease", 0), "ttl") };
@@ -129,7 +131,11 @@ static int test_source(const struct subject *s, struct err *err)
 static int leave_others(int fd)
 {
 	enum { OURS = STDERR_FILENO + 1 };
-	int null = open("/dev/null", O_RDWR | O_CLOEXEC);
+	int null;
+
+	/* Whoever started us may have closed the usual three. */
+	fd = fcntl(fd, F_DUPFD_CLOEXEC, OURS);
+	null = open("/dev/null", O_RDWR | O_CLOEXEC);
 
 	if (null >= 0)
 		(void)dup2(null, STDERR_FILENO);
@@ -162,7 +168,7 @@ static _Noreturn void run(const struct subject *s, int fd)
 static bool has_test(const struct subject *s)
 {
 	return s->export_kind ? s->export_kind->test != NULL
-			      : s->source_kind->test != NULL;
+			      : s->source_kind && s->source_kind->test;
 }
 
 struct probe probe_begin(const struct conf *conf, const char *section, size_t i)
@@ -187,7 +193,7 @@ struct probe probe_begin(const struct conf *conf, const char *section, size_t i)
 
 uint64_t probe_limit(void)
 {
-	return uv_hrtime() / PROBE_NS + PROBE_MS;
+	return uv_hrtime() / NS_PER_MS + PROBE_MS;
 }
 
 /* What a stranger's words may have gone through. */
@@ -202,26 +208,50 @@ static void clean(struct err *err)
 		err->code = EXIT_AGAIN;
 }
 
+bool probe_is_over(const struct probe *p, uint64_t until)
+{
+	struct pollfd wait = { .fd = p->fd, .events = POLLIN };
+
+	return p->pid == 0 || poll(&wait, 1, 0) != 0 ||
+	       uv_hrtime() / NS_PER_MS >= until;
+}
+
+/* Or family_reap() has. */
+static void collect(struct probe *p)
+{
+	int status;
+
+	while (waitpid(p->pid, &status, 0) < 0 && errno == EINTR)
+		;
+	(void)close(p->fd);
+	*p = (struct probe){ .fd = -1 };
+}
+
+void probe_drop(struct probe *p)
+{
+	if (p->pid == 0)
+		return;
+	/* Who has not answered has not ended: its pid is its own. */
+	if (!probe_is_over(p, UINT64_MAX))
+		(void)kill(p->pid, SIGKILL);
+	collect(p);
+}
+
 int probe_end(struct probe *p, uint64_t until, struct err *err)
 {
 	struct pollfd wait = { .fd = p->fd, .events = POLLIN };
-	uint64_t now = uv_hrtime() / PROBE_NS;
+	uint64_t now = uv_hrtime() / NS_PER_MS;
 	struct err told = { .code = EXIT_AGAIN };
-	int status;
 
 	if (p->pid == 0)
 		return 0;
 	if (poll(&wait, 1, until > now ? (int)(until - now) : 0) != 1)
 		(void)err_set(&told, EXIT_AGAIN, "no answer within %d s",
-		    PROBE_MS / 1000);
+		    PROBE_MS / MS_PER_S);
 	else if (read(p->fd, &told, sizeof(told)) != sizeof(told))
 		(void)err_set(
 		    &told, EXIT_AGAIN, "the process that looks has ended");
-	(void)kill(p->pid, SIGKILL);
-	while (waitpid(p->pid, &status, 0) < 0 && errno == EINTR)
-		;
-	(void)close(p->fd);
-	*p = (struct probe){ .fd = -1 };
+	probe_drop(p);
 	clean(&told);
 	*err = told;
 	return told.code ? -1 : 0;
@@ -230,7 +260,11 @@ int probe_end(struct probe *p, uint64_t until, struct err *err)
 int probe_section(
     const struct conf *conf, const char *section, size_t i, struct err *err)
 {
-	struct probe p = probe_begin(conf, section, i);
+	struct subject s = subject_of(conf, section, i);
+	struct probe p;
 
+	if (!has_test(&s))
+		return PROBE_NOTHING;
+	p = probe_begin(conf, section, i);
 	return probe_end(&p, probe_limit(), err);
 }

@@ -69,6 +69,10 @@ static int sink(void *ctx, const struct source_cursor *cursor,
 	else
 		w->cursor.key_len = w->cursor.len = 0;
 	memcpy(w->logins, logins, n * sizeof(*logins));
+	/* Of lines the matcher's counts tell. */
+	if (!r->kind->counts)
+		atomic_fetch_add_explicit(
+		    &r->env->slot->logins, n, memory_order_relaxed);
 	return send_waiting(r, &w->h);
 }
 
@@ -183,14 +187,13 @@ int reader_main(const struct child_env *env)
 {
 	struct reader r = { .env = env };
 	struct err err = { 0 };
-	struct patterns *patterns;
+	struct patterns *patterns = NULL;
 	struct rules *rules;
 	bool early;
 
 	r.kind = child_kind(env);
 	rules = rules_new(conf_at(env->conf, "lease", 0), NULL, 0);
-	patterns = child_patterns(env, &err);
-	if (!patterns)
+	if (r.kind->lines && !(patterns = child_patterns(env, &err)))
 		return child_fail(LOG_PATTERN, &err);
 	child_stand_back();
 	child_loop_init(&r.loop, env->slot, stop_reader, &r);

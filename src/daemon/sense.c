@@ -5,6 +5,7 @@
  */
 #include "sense.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/mem.h"
@@ -12,19 +13,7 @@
 #include "export/export.h"
 #include "listener/listener.h"
 #include "probe.h"
-
-enum { PLACE_SIZE = 160 };
-
-/* Two unix sockets of different types cannot have one path either. */
-static bool same_place(const struct endpoint *a, const struct endpoint *b)
-{
-	char one[PLACE_SIZE], other[PLACE_SIZE];
-
-	if (endpoint_is_local(a) && endpoint_is_local(b))
-		return strcmp(a->path, b->path) == 0;
-	return strcmp(endpoint_print(a, one, sizeof(one)),
-		   endpoint_print(b, other, sizeof(other))) == 0;
-}
+#include "source/sql_login.h"
 
 static bool is_control(const struct conf *conf, const struct endpoint *e)
 {
@@ -48,10 +37,30 @@ static int check_listener(const struct conf *conf, size_t i, struct err *err)
 		    s, err, "listen: the control socket is there already");
 	for (size_t j = 0; j < i; j++) {
 		const struct conf_section *o = conf_at(conf, "listener", j);
-		if (listener_place(o, &other) && same_place(&mine, &other))
+		if (listener_place(o, &other) &&
+		    endpoint_is_same(&mine, &other))
 			return conf_wrong(s, err,
 			    "listen: listener %s (line %d) listens there "
 			    "already",
+			    conf_name(o), conf_line(o));
+	}
+	return 0;
+}
+
+/* What an export writes must not come back by a source, as logins. By another
+ * name of the table it may; leases still end in time. */
+static int check_echo(
+    const struct conf *conf, const struct conf_section *s, struct err *err)
+{
+	if (strcmp(conf_kind(s), "sql") != 0)
+		return 0;
+	for (size_t j = 0; j < conf_count(conf, "source"); j++) {
+		const struct conf_section *o = conf_at(conf, "source", j);
+		if (strcmp(conf_kind(o), "sql") == 0 && sql_login_same(s, o))
+			return conf_wrong(s, err,
+			    "table: source %s (line %d) reads what this "
+			    "writes, so its own leases would come back as "
+			    "logins; give it another table",
 			    conf_name(o), conf_line(o));
 	}
 	return 0;
@@ -61,7 +70,7 @@ static int check_export(const struct conf *conf, size_t i, struct err *err)
 {
 	const struct conf_section *s = conf_at(conf, "export", i);
 
-	if (export_check(s, err) < 0)
+	if (export_check(s, err) < 0 || check_echo(conf, s, err) < 0)
 		return -1;
 	for (size_t j = 0; conf_has(s, "path") && j < i; j++) {
 		const struct conf_section *o = conf_at(conf, "export", j);
@@ -81,53 +90,85 @@ static int check_main(const struct conf *conf, size_t i, struct err *err)
 	    "control-group", err);
 }
 
-struct ends {
-	const char *section;
-	size_t count;
-	struct probe probes[BOARD_SLOTS];
+enum { SECTIONS = 2 };
+
+struct sense_ends {
+	const struct conf *conf;
+	uint64_t until;
+	struct {
+		const char *section;
+		size_t count;
+		struct probe probes[BOARD_SLOTS];
+	} of[SECTIONS];
 };
 
-static void begin_ends(const struct conf *conf, struct ends *e)
+struct sense_ends *sense_ends_begin(const struct conf *conf)
 {
-	e->count = conf_count(conf, e->section);
-	/* More than that family_fits() refuses. */
-	if (e->count > COUNT_OF(e->probes))
-		e->count = COUNT_OF(e->probes);
-	for (size_t i = 0; i < e->count; i++)
-		e->probes[i] = probe_begin(conf, e->section, i);
+	static const char *const sections[SECTIONS] = { "export", "source" };
+	struct sense_ends *e = xcalloc(1, sizeof(*e));
+
+	e->conf = conf;
+	for (size_t s = 0; s < SECTIONS; s++) {
+		e->of[s].section = sections[s];
+		e->of[s].count = conf_count(conf, sections[s]);
+		/* More than that family_fits() refuses. */
+		if (e->of[s].count > BOARD_SLOTS)
+			e->of[s].count = BOARD_SLOTS;
+		for (size_t i = 0; i < e->of[s].count; i++)
+			e->of[s].probes[i] = probe_begin(conf, sections[s], i);
+	}
+	e->until = probe_limit();
+	return e;
 }
 
-/* Databases that were reached and are not fit; all are asked at once. */
-static size_t check_ends(
-    const struct conf *conf, sense_tell_fn *tell, void *ctx)
+bool sense_ends_ready(const struct sense_ends *e)
 {
-	struct ends ends[] = { { .section = "export" },
-		{ .section = "source" } };
-	uint64_t until;
-	size_t wrong = 0;
-
-	for (size_t s = 0; s < COUNT_OF(ends); s++)
-		begin_ends(conf, &ends[s]);
-	until = probe_limit();
-	for (size_t s = 0; s < COUNT_OF(ends); s++) {
-		for (size_t i = 0; i < ends[s].count; i++) {
-			const struct conf_section *section =
-			    conf_at(conf, ends[s].section, i);
-			struct err why = { 0 }, err = { 0 };
-
-			/* One that is away may come; its process says so. */
-			if (probe_end(&ends[s].probes[i], until, &why) == 0 ||
-			    why.code != EXIT_USER)
-				continue;
-			(void)conf_wrong(section, &err, "%s", why.text);
-			tell(ctx, section, &err);
-			wrong++;
+	for (size_t s = 0; s < SECTIONS; s++) {
+		for (size_t i = 0; i < e->of[s].count; i++) {
+			if (!probe_is_over(&e->of[s].probes[i], e->until))
+				return false;
 		}
 	}
+	return true;
+}
+
+void sense_ends_drop(struct sense_ends **ep)
+{
+	struct sense_ends *e = *ep;
+
+	*ep = NULL;
+	for (size_t s = 0; e && s < SECTIONS; s++) {
+		for (size_t i = 0; i < e->of[s].count; i++)
+			probe_drop(&e->of[s].probes[i]);
+	}
+	free(e);
+}
+
+/* Waits for who has not answered. */
+static size_t end_ends(struct sense_ends *e, sense_tell_fn *tell, void *ctx)
+{
+	size_t wrong = 0;
+
+	for (size_t s = 0; s < SECTIONS; s++) {
+		for (size_t i = 0; i < e->of[s].count; i++) {
+			const struct conf_section *section =
+			    conf_at(e->conf, e->of[s].section, i);
+			struct err why = { 0 }, err = { 0 };
+
+			if (probe_end(&e->of[s].probes[i], e->until, &why) == 0)
+				continue;
+			(void)conf_wrong(section, &err, "%s", why.text);
+			err.code = why.code;
+			tell(ctx, section, &err);
+			wrong += why.code == EXIT_USER;
+		}
+	}
+	free(e);
 	return wrong;
 }
 
-size_t sense_check(const struct conf *conf, sense_tell_fn *tell, void *ctx)
+static size_t check_sections(
+    const struct conf *conf, sense_tell_fn *tell, void *ctx)
 {
 	static const struct {
 		const char *section;
@@ -149,8 +190,15 @@ size_t sense_check(const struct conf *conf, sense_tell_fn *tell, void *ctx)
 			wrong++;
 		}
 	}
+	return wrong;
+}
+
+size_t sense_check(const struct conf *conf, sense_tell_fn *tell, void *ctx)
+{
+	size_t wrong = check_sections(conf, tell, ctx);
+
 	/* A section that is wrong by itself is not to be opened. */
-	return wrong ? wrong : check_ends(conf, tell, ctx);
+	return wrong ? wrong : end_ends(sense_ends_begin(conf), tell, ctx);
 }
 
 struct first {
@@ -164,7 +212,8 @@ static void keep_first(
 {
 	struct first *f = ctx;
 
-	if (f->found)
+	/* A database that is away may come; its process says so. */
+	if (f->found || err->code != EXIT_USER)
 		return;
 	f->found = true;
 	/* Defaults stand in no line. */
@@ -180,4 +229,20 @@ int sense_first(const struct conf *conf, const char *file, struct err *err)
 	struct first f = { .file = file, .err = err };
 
 	return sense_check(conf, keep_first, &f) ? -1 : 0;
+}
+
+int sense_sections(const struct conf *conf, const char *file, struct err *err)
+{
+	struct first f = { .file = file, .err = err };
+
+	return check_sections(conf, keep_first, &f) ? -1 : 0;
+}
+
+int sense_ends_first(struct sense_ends **ep, const char *file, struct err *err)
+{
+	struct first f = { .file = file, .err = err };
+	struct sense_ends *e = *ep;
+
+	*ep = NULL;
+	return end_ends(e, keep_first, &f) ? -1 : 0;
 }

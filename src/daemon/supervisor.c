@@ -292,6 +292,7 @@ static void loop(struct supervisor *s)
 		}
 		family_start(f);
 		turn(s);
+		supervisor_reload_turn(s);
 		family_check(
 		    f, (uint64_t)conf_number(
 			   conf_at(s->conf, "relaypass", 0), "child-timeout"));
@@ -360,6 +361,7 @@ int supervisor_run(const struct supervisor_options *o, struct conf *conf)
 		family_stop_exports(&s->family);
 		family_stop(&s->family, ROLE_KEEPER);
 	}
+	supervisor_reload_drop(s);
 	remove_sockets(s);
 	tell_ready(s, s->code);
 	if (s->code == EXIT_YES)

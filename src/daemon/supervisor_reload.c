@@ -15,8 +15,6 @@
 #include "sense.h"
 #include "supervisor_private.h"
 
-enum { PLACE_SIZE = 160 };
-
 static char *read_config(const char *path, size_t *len, struct err *err)
 {
 	AUTO_FREE char *text = xmalloc(CONFIG_MAX);
@@ -43,12 +41,10 @@ void supervisor_unlink(const struct conf_section *listener)
 static bool same_place(
     const struct conf_section *a, const struct conf_section *b)
 {
-	char one[PLACE_SIZE], other[PLACE_SIZE];
 	struct endpoint x, y;
 
 	return listener_place(a, &x) && listener_place(b, &y) &&
-	       strcmp(endpoint_print(&x, one, sizeof(one)),
-		   endpoint_print(&y, other, sizeof(other))) == 0;
+	       x.type == y.type && endpoint_is_same(&x, &y);
 }
 
 /* The listening sockets of the next configuration. */
@@ -156,7 +152,7 @@ static struct conf *next_conf(
 		    "directory, run-directory and control-group change at a "
 		    "restart only");
 		conf_free(&next);
-	} else if (sense_first(next, s->o->config, err) < 0) {
+	} else if (sense_sections(next, s->o->config, err) < 0) {
 		conf_free(&next);
 	}
 	return next;
@@ -217,31 +213,42 @@ static void change_over(struct supervisor *s, struct conf *next,
 	    conf_at(next, "relaypass", 0), "log-level"));
 }
 
+/* One that waits for the databases it names. */
+struct reload {
+	char *text;
+	size_t len;
+	struct conf *next;
+	struct sense_ends *ends;
+};
+
+static void tell_kept(const struct err *err)
+{
+	log_error(LOG_RELOAD, "kept=old error=\"%s\"", err->text);
+}
+
 /*
- * Takes a good configuration, keeps the old when the new is bad. Readers go on
- * from their cursors and the keeper from its ledger, so they simply start anew.
+ * Readers go on from their cursors and the keeper from its ledger, so they
+ * simply start anew.
  */
-void supervisor_reload(struct supervisor *s)
+static void take_next(
+    struct supervisor *s, struct conf *next, const char *text, size_t len)
 {
 	struct err err = { 0 };
 	struct sockets sockets = { 0 };
 	struct family_fds sources[BOARD_SLOTS];
-	size_t len = 0;
-	AUTO_FREE char *text = read_config(s->o->config, &len, &err);
-	struct conf *next = text ? next_conf(s, text, len, &err) : NULL;
 	bool stay;
 
-	if (next && family_open_sources(next, s->conf, s->family.source_fds,
-			sources, &err) < 0) {
+	if (family_open_sources(
+		next, s->conf, s->family.source_fds, sources, &err) < 0) {
 		conf_free(&next);
-	} else if (next && (family_fits(next, &err) < 0 ||
-			       next_sockets(s, next, &sockets, &err) < 0)) {
+	} else if (family_fits(next, &err) < 0 ||
+		   next_sockets(s, next, &sockets, &err) < 0) {
 		family_close_sources(
 		    next, sources, s->family.source_fds, BOARD_SLOTS);
 		conf_free(&next);
 	}
 	if (!next) {
-		log_error(LOG_RELOAD, "kept=old error=\"%s\"", err.text);
+		tell_kept(&err);
 		return;
 	}
 	stay = answerers_stay(s->conf, next);
@@ -251,4 +258,53 @@ void supervisor_reload(struct supervisor *s)
 		family_tell(&s->family, text, len);
 	log_info(LOG_RELOAD, "config=%s answerers=%s", s->o->config,
 	    stay ? "kept" : "restarted");
+}
+
+void supervisor_reload_drop(struct supervisor *s)
+{
+	struct reload *r = s->reload;
+
+	s->reload = NULL;
+	if (!r)
+		return;
+	sense_ends_drop(&r->ends);
+	conf_free(&r->next);
+	free(r->text);
+	free(r);
+}
+
+void supervisor_reload_turn(struct supervisor *s)
+{
+	struct reload *r = s->reload;
+	struct err err = { 0 };
+
+	if (!r || !sense_ends_ready(r->ends))
+		return;
+	if (sense_ends_first(&r->ends, s->o->config, &err) < 0) {
+		tell_kept(&err);
+	} else {
+		take_next(s, r->next, r->text, r->len);
+		r->next = NULL;
+	}
+	supervisor_reload_drop(s);
+}
+
+void supervisor_reload(struct supervisor *s)
+{
+	struct err err = { 0 };
+	size_t len = 0;
+	AUTO_FREE char *text = read_config(s->o->config, &len, &err);
+	struct conf *next = text ? next_conf(s, text, len, &err) : NULL;
+
+	if (!next) {
+		tell_kept(&err);
+		return;
+	}
+	supervisor_reload_drop(s);
+	s->reload = xcalloc(1, sizeof(*s->reload));
+	s->reload->text = take_ptr(&text);
+	s->reload->len = len;
+	s->reload->next = next;
+	s->reload->ends = sense_ends_begin(next);
+	supervisor_reload_turn(s);
 }

@@ -27,10 +27,16 @@ const struct export_kind *export_kind_find(const char *name)
 	return NULL;
 }
 
-/* The option user; "" when the kind has none. */
+/* The option user, where it is an account of this machine (not one in a
+ * database); else "". */
 static const char *account_of(const struct conf_section *conf)
 {
-	return conf_has(conf, "user") ? conf_string(conf, "user") : "";
+	const struct export_kind *kind = export_kind_find(conf_kind(conf));
+	struct export_needs needs = { 0 };
+
+	if (kind->needs)
+		kind->needs(conf, &needs);
+	return needs.account ? needs.account : "";
 }
 
 int export_check(const struct conf_section *conf, struct err *err)

@@ -49,9 +49,14 @@ struct export_env {
 	 * section of that name is left: what came from another machine must
 	 * not go back to it. */
 	const char *(*source_kind)(void *ctx, const struct lease *lease);
+	/* Its server's name, as login.server; "" when none is known. */
+	const char *(*server)(void *ctx, const struct lease *lease);
 	/* The target lost what it held: a snapshot is to come, after the slice
 	 * that is with the kind, if one is. */
 	void (*again)(void *ctx);
+	/* A slice that takes long is not to look like a process that hangs:
+	 * called at least once a second. */
+	void (*alive)(void *ctx);
 	/* Why the target does not hold what it should, or NULL: nothing is
 	 * wrong. For `status`; the log is the kind's own. */
 	void (*trouble)(void *ctx, const char *why);

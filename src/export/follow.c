@@ -172,7 +172,7 @@ static int snapshot_revocation(void *ctx, const struct ledger_revocation *r)
 	struct lease key = { .addr = r->addr, .user_len = r->user_len };
 
 	memcpy(key.user, r->user, sizeof(key.user));
-	if (r->until <= out->now.wall ||
+	if (r->keep.wall <= out->now.wall ||
 	    (f->in_revoked && is_done(f, &key, true)))
 		return 0;
 	if (out->count == EXPORT_SLICE) {
@@ -334,5 +334,7 @@ uint64_t follow_behind(const struct follow_journal *f, struct ledger *l)
 {
 	uint64_t last = ledger_sequence(l);
 
-	return f->snapshot || last < f->sequence ? 0 : last - f->sequence;
+	if (f->snapshot)
+		return ledger_rows(l);
+	return last < f->sequence ? 0 : last - f->sequence;
 }

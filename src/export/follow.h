@@ -46,7 +46,8 @@ bool follow_done(
     struct follow_journal *f, uint8_t out[static FOLLOW_CURSOR_SIZE]);
 /* The target lost what it held: a snapshot comes next, whatever is done. */
 void follow_restart(struct follow_journal *f);
-/* How many rows of the journal wait, inside a read; 0 in a snapshot. */
+/* How many rows of the journal wait, inside a read; in a snapshot: all leases.
+ */
 uint64_t follow_behind(const struct follow_journal *f, struct ledger *l);
 /* It does not: the next call gives them again. */
 void follow_again(struct follow_journal *f);

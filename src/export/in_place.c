@@ -36,7 +36,8 @@ enum {
 	HOST_BITS = 128,
 	MODE_NEW = 0644,
 	MS_PER_SECOND = 1000,
-	NUMBER_SIZE = 24
+	NUMBER_SIZE = 24,
+	ROWS_A_BEAT = 4096 /* some 10 ms */
 };
 
 struct in_place {
@@ -193,6 +194,8 @@ static int put_roll(struct in_place *p, struct err *err)
 	for (size_t i = 0; !rc && i < roll_count(p->roll); i++) {
 		const struct roll_row *row = roll_at(p->roll, i);
 
+		if (i % ROWS_A_BEAT == 0)
+			p->env.alive(p->env.ctx);
 		if (row->bits == HOST_BITS)
 			rc =
 			    put(p, &row->addr, true, row->end, row->login, err);

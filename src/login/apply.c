@@ -126,13 +126,22 @@ static uint8_t lasting_flags(const struct claim *c, const struct lease *lease,
 	return flags | ((c->flags | (was_live ? old : 0)) & LEASE_GRANTED);
 }
 
+/* Another node tells of the same moment: it stays ours, or both would take it
+ * for the other's to tell. */
+static bool is_late_echo(const struct claim *c, const struct lease *lease)
+{
+	return c->login && c->login->kind == LOGIN_LEASE &&
+	       c->time == lease->last_login && lease->source &&
+	       lease->source != c->source;
+}
+
 /* What the row tells of its logins; the newest one speaks. */
 static void describe(struct apply *a, const struct claim *c, uint8_t lasting,
     struct lease *lease)
 {
 	if (c->time < lease->first_login)
 		lease->first_login = c->time;
-	if (c->time < lease->last_login) {
+	if (c->time < lease->last_login || is_late_echo(c, lease)) {
 		lease->flags = (lease->flags & LEASE_TLS) | lasting;
 		return;
 	}
@@ -147,10 +156,20 @@ static void describe(struct apply *a, const struct claim *c, uint8_t lasting,
 				   : 0;
 }
 
+/* Two of one key. */
+static bool is_same(const struct lease *a, const struct lease *b)
+{
+	return a->end.wall == b->end.wall && a->end.boot == b->end.boot &&
+	       a->first_login == b->first_login &&
+	       a->last_login == b->last_login && a->flags == b->flags &&
+	       a->sessions == b->sessions && a->source == b->source &&
+	       a->server == b->server && a->bits == b->bits;
+}
+
 static enum judgement claim_lease(struct apply *a, const struct claim *c,
     struct moment now, struct applied *out)
 {
-	struct lease lease, key;
+	struct lease lease, before, key;
 	enum ledger_found found;
 	enum judgement no;
 	uint8_t lasting;
@@ -169,6 +188,7 @@ static enum judgement claim_lease(struct apply *a, const struct claim *c,
 		return no;
 	if (found == LEDGER_MISSING)
 		lease = key;
+	before = lease;
 	out->fresh = found == LEDGER_MISSING || !ledger_alive(&lease, now);
 	out->moved = parts_extend(a, &lease, c->end, now);
 	lasting = lasting_flags(c, &lease, found == LEDGER_FOUND, !out->fresh);
@@ -176,7 +196,9 @@ static enum judgement claim_lease(struct apply *a, const struct claim *c,
 	if (c->login)
 		sessions_open(a, c->login, c->source, found == LEDGER_MISSING,
 		    &lease, now);
-	ledger_put(a->ledger, &lease);
+	/* What a node tells once more costs no write. */
+	if (out->fresh || !is_same(&before, &lease))
+		ledger_put(a->ledger, &lease);
 	if (out->fresh) {
 		parts_schedule(a, &lease, now, 0);
 		if (a->caps)

@@ -61,7 +61,10 @@ static void put_revocation(struct apply *a, struct ledger_revocation *r,
 	/* Until no login that it beats can give a lease any more, not even one
 	 * out of another program's store. */
 	r->keep.wall = r->until + oldest;
-	r->keep.boot = now.boot + (r->until - now.wall) + oldest;
+	/* Our wall clock may be ahead, for now. */
+	r->keep.boot =
+	    now.boot + oldest +
+	    (r->time < now.wall ? r->until - r->time : r->until - now.wall);
 	if (masked)
 		r->addr = *masked;
 	if (user) {

@@ -38,6 +38,11 @@ static const char *world_source(void *ctx, const struct lease *lease)
 	return "";
 }
 
+static void world_alive(void *ctx)
+{
+	(void)ctx;
+}
+
 /* options: as in the configuration; "~" stands for the directory. */
 __attribute__((unused)) static bool world_try(
     const struct export_kind *kind, const char *options)
@@ -51,6 +56,7 @@ __attribute__((unused)) static bool world_try(
 	struct export_env env = { .name = "t",
 		.done = world_done,
 		.source_kind = world_source,
+		.alive = world_alive,
 		.ctx = world };
 	char body[1024], text[1280];
 	size_t used = 0;

@@ -49,6 +49,11 @@ static const char *world_source_kind(void *ctx, const struct lease *lease)
 	return "file";
 }
 
+static void world_alive(void *ctx)
+{
+	(void)ctx;
+}
+
 static inline void world_open(
     const struct export_kind *kind, const char *options)
 {
@@ -60,7 +65,8 @@ static inline void world_open(
 	};
 	const struct export_env env = { .name = "t",
 		.done = world_done,
-		.source_kind = world_source_kind };
+		.source_kind = world_source_kind,
+		.alive = world_alive };
 	char text[EXPORT_TEXT];
 	struct err err = { 0 };
 

@@ -81,6 +81,32 @@ static void test_endpoint_refuses_other_text(void **state)
 			fail_msg("took \"%s\"", bad[i]);
 }
 
+static void test_endpoint_knows_the_same_place(void **state)
+{
+	static const struct {
+		const char *a, *b;
+		bool same;
+	} rows[] = {
+		{ "unix:/run/a", "unix:/run/a", true },
+		{ "unix:/run/a", "unixgram:/run/a", true },
+		{ "unix:/run/a", "unix:/run/b", false },
+		{ "unix:/run/a", "tcp:192.0.2.1:25", false },
+		{ "tcp:192.0.2.1:25", "inet:192.0.2.1:25", true },
+		{ "tcp:192.0.2.1:25", "udp:192.0.2.1:25", false },
+		{ "tcp:192.0.2.1:25", "tcp:192.0.2.2:25", false },
+		{ "udp:[::1]:25", "udp:[::1]:26", false },
+	};
+	struct endpoint a, b;
+
+	(void)state;
+	for (size_t i = 0; i < COUNT_OF(rows); i++) {
+		assert_true(endpoint_parse(rows[i].a, &a));
+		assert_true(endpoint_parse(rows[i].b, &b));
+		assert_int_equal(endpoint_is_same(&a, &b), rows[i].same);
+		assert_int_equal(endpoint_is_same(&b, &a), rows[i].same);
+	}
+}
+
 static void test_endpoint_reads_modes_and_users(void **state)
 {
 	static const char *const bad_modes[] = { "", "rw", "0999", "01777",
@@ -259,6 +285,7 @@ int main(void)
 #define TEST(name) cmocka_unit_test(test_endpoint_##name)
 		TEST(reads_and_prints_places),
 		TEST(refuses_other_text),
+		TEST(knows_the_same_place),
 		TEST(reads_modes_and_users),
 		TEST(knows_a_peer_of_each_family),
 		TEST(gives_the_kernel_its_address),

@@ -193,6 +193,35 @@ static int keep_origin(void *ctx, const struct ledger_revocation *r)
 	return 0;
 }
 
+/* Both nodes would take it for the other's, and none would tell it again. */
+static void test_a_login_of_the_same_moment_stays_ours(void **state)
+{
+	enum { HERE = WORLD_SOURCE + 1 };
+	struct world *w = world_new(TTL30);
+	struct login here = login_of(w, A, "bob");
+	struct lease lease;
+
+	(void)state;
+	world_apply_from(w, &here, HERE);
+	lease_there(w, A, "bob", 0, 30 * MINUTE);
+	(void)world_left(w, A, "bob", &lease);
+	assert_int_equal(lease.source, HERE);
+	/* The other order; and what is newer there is theirs. */
+	here = login_of(w, B, "bob");
+	lease_there(w, B, "bob", 0, 30 * MINUTE);
+	world_apply_from(w, &here, HERE);
+	(void)world_left(w, B, "bob", &lease);
+	assert_int_equal(lease.source, HERE);
+	lease_there(w, B, "bob", -1, 30 * MINUTE);
+	(void)world_left(w, B, "bob", &lease);
+	assert_int_equal(lease.source, HERE);
+	world_pass(w, 2);
+	lease_there(w, B, "bob", 0, 30 * MINUTE);
+	(void)world_left(w, B, "bob", &lease);
+	assert_int_equal(lease.source, WORLD_SOURCE);
+	world_free(w);
+}
+
 static void test_who_said_it_is_remembered(void **state)
 {
 	struct world *w = world_new(TTL30);
@@ -220,6 +249,7 @@ int main(void)
 		    test_a_revocation_of_a_user_is_for_every_address),
 		cmocka_unit_test(
 		    test_a_revocation_that_is_known_changes_nothing),
+		cmocka_unit_test(test_a_login_of_the_same_moment_stays_ours),
 		cmocka_unit_test(test_who_said_it_is_remembered),
 	};
 

@@ -10,6 +10,7 @@
 #include <cmocka.h>
 
 #include <fcntl.h>
+#include <pwd.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -130,12 +131,18 @@ static void test_secret_read_refuses_what_others_may_touch(void **state)
 
 static void test_secret_read_refuses_a_stranger_s_file(void **state)
 {
+	const struct passwd *nobody;
+
 	(void)state;
 	if (geteuid() != 0)
 		skip();
 	write_file("hunter2", 7, 0600);
 	assert_int_equal(chown(path, 12345, 0), 0);
-	refuses("user 12345");
+	refuses("belongs to user 12345; run: chown root ");
+	/* As the administrator knows it. */
+	assert_non_null(nobody = getpwnam("nobody"));
+	assert_int_equal(chown(path, nobody->pw_uid, 0), 0);
+	refuses("belongs to user nobody; run: chown root ");
 }
 
 static void test_secret_read_refuses_what_is_no_file(void **state)
