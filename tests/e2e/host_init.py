@@ -11,7 +11,7 @@ import signal
 import subprocess
 import sys
 
-OVERLAID = ["/etc", "/var", "/usr/local", "/home"]
+OVERLAID = ["/etc", "/var", "/usr/local", "/home", "/srv"]
 DEVICES = ["null", "zero", "full", "random", "urandom", "tty", "ptmx"]
 
 

@@ -15,12 +15,15 @@ import socket
 import struct
 import subprocess
 import sys
+import sysconfig
 import time
 
 HERE = pathlib.Path(__file__).resolve().parent
 TREE = HERE.parent.parent
 BUILD = pathlib.Path(os.environ.get("RELAYPASS_BUILD", TREE / "build"))
 EXAMPLES = TREE / "examples"
+# Of meson's usual prefix and libdir.
+MODULES = f"/usr/local/lib/{sysconfig.get_config_var('MULTIARCH')}/relaypass"
 PYTHON = sys.executable
 LIMIT = 20  # seconds; a condition that is not met by then is a failure
 
@@ -200,6 +203,10 @@ class Host(Here):
             target.parent.mkdir(parents=True, exist_ok=True)
             shutil.copy(program(name), target)
             target.chmod(0o755)
+        modules = self.path(MODULES)
+        modules.mkdir(parents=True, exist_ok=True)
+        for module in (BUILD / "src" / "modules").glob("*.so"):
+            shutil.copy(module, modules)
 
     def install_users(self):
         """The accounts that relaypassd's processes become."""

@@ -1,11 +1,9 @@
 # SPDX-License-Identifier: ISC
 """More machines of the matrix (machines.py)."""
 
-import contextlib
 import os
 import re
 import shutil
-import sqlite3
 
 import exports
 import lab
@@ -174,8 +172,12 @@ class Qpsmtpd(Machine):
         self.ports = dict.fromkeys(self.ports, qpsmtpd.PORT)
         self.running = None
 
+    TABLE = "/var/lib/relaypass-out/maildb.sqlite"
+
     def conf(self):
-        return exports.example("relaypass-qpsmtpd.conf")
+        return exports.example("relaypass-qpsmtpd.conf") + (section(
+            "relaypass-sql.conf", "export qpsmtpd")
+            if "table" in self.ports else "")
 
     def start_servers(self):
         self.switch(next(iter(self.ports)))
@@ -184,39 +186,21 @@ class Qpsmtpd(Machine):
         if self.running == key:
             return
         self.server.stop()
-        with contextlib.closing(sqlite3.connect(self.server.database)) as db:
-            db.execute("CREATE TABLE IF NOT EXISTS popbsmtp (ip varchar(45) "
-                       "PRIMARY KEY, login_time datetime NOT NULL)")
-        self.host.run("chown", "qpsmtpd:qpsmtpd", qpsmtpd.DATABASE)
-        config = {"db_base": exports.example("qpsmtpd-db_base"),
-                  "db_relay": exports.example("qpsmtpd-db_relay")} \
-            if key == "table" else {}
+        config = {}
+        if key == "table":
+            base = exports.example("qpsmtpd-db_base")
+            assert qpsmtpd.DATABASE in base
+            config = {"db_base": base.replace(qpsmtpd.DATABASE, self.TABLE),
+                      "db_relay": exports.example("qpsmtpd-db_relay")}
+            lab.wait_for(lambda: self.host.path(self.TABLE).exists() and
+                         self.host.path(self.TABLE).stat().st_size,
+                         "relaypass has made the table")
         self.server.start(**config)
         self.running = key
 
     def begin(self, row):
         super().begin(row)
         self.switch(row.key)
-        self.in_table("DELETE FROM popbsmtp")
-
-    def in_table(self, statement, *values):
-        with contextlib.closing(sqlite3.connect(
-                self.server.database, isolation_level=None)) as db:
-            db.execute(statement, values)
-
-    def log_in(self, row, address):
-        if row.key == "table":
-            self.in_table("INSERT INTO popbsmtp VALUES (?, datetime('now'))",
-                          address)
-        else:
-            super().log_in(row, address)
-
-    def end_leases(self, row):
-        if row.key == "table":
-            self.in_table("UPDATE popbsmtp SET login_time = "
-                          "datetime('now', '-1801 seconds')")
-        else:
-            super().end_leases(row)
 
 
 class Courier(Machine):

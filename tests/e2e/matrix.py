@@ -8,6 +8,7 @@ import shutil
 import subprocess
 import tempfile
 
+import databases
 import lab
 import servers_real
 
@@ -42,9 +43,14 @@ def missing(need):
     """Why a row cannot run: the absent package; None: it can."""
     kind, _, name = need.partition(":")
     there = {"deb": fetched, "tool": shutil.which, "postmap": postfix_knows,
-             "kind": kind_is_built}[kind](name)
+             "kind": kind_is_built, "database": database_is_there}[kind](name)
     package = {"tool:tcprules": "ucspi-tcp", "tool:nft": "nftables",
                "postmap:lmdb": "postfix-lmdb", "postmap:cdb": "postfix-cdb",
+               "postmap:pgsql": "postfix-pgsql", "postmap:mysql":
+               "postfix-mysql", "postmap:sqlite": "postfix-sqlite",
+               "database:postgresql": "postgresql and libpq-dev",
+               "database:mariadb": "mariadb-server and libmariadb-dev",
+               "database:sqlite": "libsqlite3-dev",
                "kind:nftables": "libnftables-dev", "kind:berkeley-hash":
                "libdb-dev"}.get(need, name)
     return None if there else f"needs {package}: tools/install-deps test"
@@ -70,6 +76,14 @@ def kind_is_built(kind):
             [lab.program("relaypass"), "-c", file.name, "config", "--check"],
             check=False, capture_output=True, encoding="utf-8")
     return "built without" not in said.stdout + said.stderr
+
+
+def database_is_there(name):
+    """The server, and the module for it."""
+    server = {"postgresql": databases.PostgreSQL,
+              "mariadb": databases.MariaDB, "sqlite": databases.SQLite}[name]
+    return not databases.missing(server) and \
+        (lab.BUILD / "src" / "modules" / f"{name}.so").exists()
 
 
 # --- the proof ---------------------------------------------------------------

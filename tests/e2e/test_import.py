@@ -286,7 +286,7 @@ def test_what_is_no_store_is_told(site, daemon):
             (["passwd"], "name its kind"),
             (["dracd", "passwd"], "no Berkeley DB file"),
             (["nonsense", "passwd"], "no kind of store"),
-            (["dbmail_pbsp", "passwd"], "SQL modules"),
+            (["dbmail_pbsp", "passwd"], "import sql NAME"),
             (["relay-ctrl", "passwd"], "directory"),
             (["missing"], "No such file")):
         done = run(site, "import", *words[:-1], old(words[-1]))
@@ -314,6 +314,8 @@ export other {{ kind = "text" user = "nobody" path = "{other}" }}
         lab.wait_for(lambda: site.path(path).exists() and
                      GOOD in site.path(path).read_text(), "the export", 3)
     run(site, "revoke", "--user", "anna", check=True)
+    # Each export is a new file: the link shall be to the last one.
+    lab.wait_for(lambda: GOOD not in site.path(other).read_text(), "the end", 3)
     link = old("link")
     site.run("ln", other, link)
     for path in (LIST, other, link):

@@ -11,6 +11,7 @@ import pytest
 import lab
 import machines
 import machines_more as more
+import machines_sql as sql
 import matrix
 from matrix import Row
 
@@ -19,7 +20,7 @@ pytestmark = pytest.mark.namespaces
 POSTFIX, EXIM, SENDMAIL = ("tool:postfix",), ("deb:exim",), ("deb:sendmail",)
 QMAIL = ("tool:tcprules", "deb:ucspi-tcp-ipv6")
 OPENSMTPD, QPSMTPD = ("deb:opensmtpd",), ("deb:qpsmtpd",)
-COURIER = ("deb:courier-mta",)
+COURIER, EXIM_HEAVY = ("deb:courier-mta",), ("deb:exim-heavy",)
 ROWS = [
     Row("Postfix", "policy service, unix", machines.Postfix, "policy-unix",
         554, POSTFIX),
@@ -36,6 +37,12 @@ ROWS = [
         (*POSTFIX, "kind:berkeley-hash")),
     Row("Postfix", "cdb", machines.Postfix, "cdb", 554,
         (*POSTFIX, "postmap:cdb")),
+    Row("Postfix", "PostgreSQL table", sql.Postfix, "pgsql", 554,
+        (*POSTFIX, "postmap:pgsql", "database:postgresql")),
+    Row("Postfix", "MariaDB table", sql.Postfix, "mysql", 554,
+        (*POSTFIX, "postmap:mysql", "database:mariadb")),
+    Row("Postfix", "SQLite table", sql.Postfix, "sqlite", 554,
+        (*POSTFIX, "postmap:sqlite", "database:sqlite")),
     Row("Postfix", "permit_dnswl_client (passes filters; never relays)",
         machines.Postfix, "dnswl", 554, POSTFIX),
     Row("Sendmail", "socketmap", more.Sendmail, "socketmap", 550, SENDMAIL),
@@ -59,11 +66,17 @@ ROWS = [
     Row("Exim", "net-dsearch", machines.Exim, "net-dsearch", 550, EXIM),
     Row("Exim", "net-iplsearch", machines.Exim, "net-iplsearch", 550, EXIM),
     Row("Exim", "net-lsearch", machines.Exim, "net-lsearch", 550, EXIM),
+    Row("Exim", "PostgreSQL table", sql.Exim, "pgsql", 550,
+        (*EXIM_HEAVY, "database:postgresql")),
+    Row("Exim", "MariaDB table", sql.Exim, "mysql", 550,
+        (*EXIM_HEAVY, "database:mariadb")),
+    Row("Exim", "SQLite table", sql.Exim, "sqlite", 550,
+        (*EXIM_HEAVY, "database:sqlite")),
     Row("OpenSMTPD", "file", more.OpenSmtpd, "file", 550, OPENSMTPD),
     Row("OpenSMTPD", "db", more.OpenSmtpd, "db", 550, OPENSMTPD),
     Row("qpsmtpd", "ask", more.Qpsmtpd, "ask", 550, QPSMTPD),
-    Row("qpsmtpd", "table, with rows put in by hand", more.Qpsmtpd, "table",
-        550, QPSMTPD),
+    Row("qpsmtpd", "SQLite table", more.Qpsmtpd, "table", 550,
+        (*QPSMTPD, "database:sqlite")),
     Row("Courier", "smtpaccess", more.Courier, "smtpaccess", 553, COURIER),
     Row("nftables", "sets with timeouts", more.Firewall, "nftables", 0,
         ("tool:nft", "kind:nftables")),
