@@ -23,8 +23,11 @@ import lab
 import test_daemon
 
 # These keep no file: their own tests are there.
-ELSEWHERE = {"drac": "test_export_drac.py", "nftables":
-             "test_export_nftables.py"}
+ELSEWHERE = {"drac": "test_export_drac.py",
+             "nftables": "test_export_nftables.py",
+             "redis": "test_redis.py",
+             "sql": "test_export_sql_outage.py",
+             "sql-stream": "test_sql_stream.py"}
 ROUNDS = int(os.environ.get("RELAYPASS_EXPORT_KILLS", "5"))
 SECOND = 1.5  # an end has to be seen within one; the rest is the reader's
 ADDRESS = re.compile(r"\b(?:198\.51|203\.0)\.\d+\.\d+\b")
