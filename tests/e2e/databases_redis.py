@@ -165,17 +165,21 @@ class Sentinel(Redis):
         return host, int(port)
 
     def fail_over(self):
-        """Begins one by hand, as soon as it knows a replica that can."""
-        def begun():
+        """Has another master made. What was begun is given up when the one it
+        chose is not quick enough, so it asks until it is done."""
+        old = self.master()
+
+        def done():
+            if self.master() != old:
+                return True
             try:
                 self.execute("SENTINEL", "FAILOVER", self.master_name)
             except DatabaseError as err:
-                if "NOGOODSLAVE" in str(err) or "INPROG" in str(err):
-                    return False
-                raise
-            return True
+                if "NOGOODSLAVE" not in str(err) and "INPROG" not in str(err):
+                    raise
+            return False
 
-        lab.wait_for(begun, "a failover", LIMIT)
+        lab.wait_for(done, "a failover", 2 * LIMIT)
 
     def wait_sees(self, replicas, sentinels):
         """It knows so many replicas and other sentinels: a failover can be
