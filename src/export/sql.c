@@ -52,7 +52,7 @@ static const struct option sql_options[] = { SQL_OPTIONS,
 	    "later, stays until its time is over." },
 	OPTION_END };
 
-enum job { JOB_NONE, JOB_SET_UP, JOB_LOOK, JOB_IDENTITY, JOB_SLICE, JOB_PURGE };
+enum job { JOB_NONE, JOB_LOOK, JOB_IDENTITY, JOB_SLICE, JOB_PURGE };
 
 struct export
 {
@@ -352,9 +352,6 @@ static void proceed(struct export *e)
 	if (e->job != JOB_NONE)
 		return;
 	if (!sql_session_is_connected(e->session)) {
-		if (e->slice)
-			e->env.trouble(
-			    e->env.ctx, "not connected to the database");
 		finish(e, false);
 	} else if (!e->fit) {
 		begin_look(e);
@@ -391,18 +388,6 @@ static void on_brought(void *ctx, enum sql_fault fault, const char *text)
 	proceed(e);
 }
 
-static void on_set_up(void *ctx, const struct sql_result *r)
-{
-	struct export *e = ctx;
-
-	if (r->fault != SQL_FAULT_NONE) {
-		fail(e, r->fault, r->text);
-	} else {
-		e->job = JOB_NONE;
-		proceed(e);
-	}
-}
-
 static ino_t file_of(const struct export *e)
 {
 	struct stat st;
@@ -422,14 +407,9 @@ static void on_connected(void *ctx)
 	/* An older one may have the same identity. */
 	e->anew |= e->file && e->file != file_of(e);
 	e->file = file_of(e);
-	e->job = JOB_SET_UP;
-	/* MariaDB would cut what is too long. */
-	sql_session_run(e->session,
-	    e->table.engine == SQL_MARIADB
-		? "SET SESSION sql_mode = CONCAT_WS(',', @@SESSION.sql_mode, "
-		  "'STRICT_ALL_TABLES')"
-		: "SELECT 1",
-	    NULL, 0, on_set_up, e);
+	if (!*e->wrong)
+		e->env.trouble(e->env.ctx, NULL);
+	proceed(e);
 }
 
 static void on_tick(uv_timer_t *timer)
@@ -440,9 +420,10 @@ static void on_tick(uv_timer_t *timer)
 	if (e->ticks % PURGE_TICKS == 0)
 		e->purges = true;
 	tell_left_out(e);
-	if (!sql_session_is_connected(e->session))
-		return;
-	e->looks = true;
+	if (sql_session_is_connected(e->session))
+		e->looks = true;
+	else
+		e->env.trouble(e->env.ctx, "not connected to the database");
 	proceed(e);
 }
 
