@@ -107,6 +107,54 @@ int secret_read(const char *path, char **out, size_t *len, struct err *err)
 	return 0;
 }
 
+static const char blanks[] = " \t\r";
+
+/* NUL-terminated. 1: a row; 0: none; -1: *bad_r. */
+static int read_row(
+    const char *line, secret_row_fn *fn, void *ctx, const char **bad_r)
+{
+	const char *name = line + strspn(line, blanks);
+	size_t name_len = strcspn(name, blanks);
+	const char *secret = name + name_len + strspn(name + name_len, blanks);
+	size_t len = strcspn(secret, blanks);
+
+	if (*name == '\0' || *name == '#')
+		return 0;
+	*bad_r = secret[len + strspn(secret + len, blanks)] != '\0'
+		     ? "something stands behind the secret, which may hold no "
+		       "blank"
+		     : fn(ctx, name, name_len, secret, len);
+	return *bad_r ? -1 : 1;
+}
+
+int secret_rows(char *text, size_t len, const char *name, secret_row_fn *fn,
+    void *ctx, struct err *err)
+{
+	const char *bad = NULL;
+	char *line = text, *end = text + len;
+	size_t number = 1, rows = 0;
+
+	if (memchr(text, '\0', len))
+		bad = "it is no text";
+	for (; !bad && line <= end; number++) {
+		char *lf = memchr(line, '\n', (size_t)(end - line));
+
+		if (!lf)
+			lf = end;
+		*lf = '\0';
+		rows += read_row(line, fn, ctx, &bad) > 0;
+		if (bad)
+			break;
+		line = lf + 1;
+	}
+	if (!bad && rows == 0) {
+		bad = "there is no key in it";
+		number = 1;
+	}
+	return bad ? err_set(err, EXIT_USER, "%s:%zu: %s", name, number, bad)
+		   : 0;
+}
+
 void secret_free(char **secret, size_t len)
 {
 	if (!*secret)

@@ -17,19 +17,13 @@ struct replica_keys {
 	struct replica_key rows[REPLICA_KEYS_MAX]; /* secrets are in text */
 };
 
-static const char blanks[] = " \t\r";
 static const char id_letters[] = "abcdefghijklmnopqrstuvwxyz0123456789-";
 
-static int wrong(
-    struct err *err, const char *name, size_t line, const char *what)
-{
-	return err_set(err, EXIT_USER, "%s:%zu: %s", name, line, what);
-}
-
 /* What is wrong with a row, which it takes if nothing is (NULL). */
-static const char *add_row(struct replica_keys *k, const char *id,
-    size_t id_len, const char *secret, size_t len)
+static const char *add_row(
+    void *ctx, const char *id, size_t id_len, const char *secret, size_t len)
 {
+	struct replica_keys *k = ctx;
 	struct replica_key *row = &k->rows[k->count];
 
 	if (k->count == REPLICA_KEYS_MAX)
@@ -49,45 +43,6 @@ static const char *add_row(struct replica_keys *k, const char *id,
 	return NULL;
 }
 
-/* One line, NUL-terminated: "ID SECRET". */
-static int read_row(struct replica_keys *k, const char *line, size_t number,
-    const char *name, struct err *err)
-{
-	const char *id = line + strspn(line, blanks);
-	size_t id_len = strcspn(id, blanks);
-	const char *secret = id + id_len + strspn(id + id_len, blanks);
-	size_t len = strcspn(secret, blanks);
-	const char *bad;
-
-	if (*id == '\0' || *id == '#')
-		return 0;
-	if (secret[len + strspn(secret + len, blanks)] != '\0')
-		return wrong(err, name, number,
-		    "something stands behind the secret, which may hold no "
-		    "blank");
-	bad = add_row(k, id, id_len, secret, len);
-	return bad ? wrong(err, name, number, bad) : 0;
-}
-
-static int read_rows(struct replica_keys *k, const char *name, struct err *err)
-{
-	char *line = k->text, *end = k->text + k->len;
-
-	if (memchr(k->text, '\0', k->len))
-		return wrong(err, name, 1, "it is no text");
-	for (size_t number = 1; line <= end; number++) {
-		char *lf = memchr(line, '\n', (size_t)(end - line));
-
-		if (!lf)
-			lf = end;
-		*lf = '\0';
-		if (read_row(k, line, number, name, err) != 0)
-			return -1;
-		line = lf + 1;
-	}
-	return k->count ? 0 : wrong(err, name, 1, "there is no key in it");
-}
-
 /* Takes text over; it has room for a NUL behind it. */
 static struct replica_keys *read_text(
     char *text, size_t len, const char *name, struct err *err)
@@ -96,7 +51,7 @@ static struct replica_keys *read_text(
 
 	k->text = text;
 	k->len = len;
-	if (read_rows(k, name, err) != 0)
+	if (secret_rows(text, len, name, add_row, k, err) != 0)
 		replica_keys_free(&k);
 	return k;
 }

@@ -23,61 +23,22 @@ struct relay_ctrl_keys {
 	struct row rows[RELAY_CTRL_KEYS_MAX];
 };
 
-static int wrong(
-    struct err *err, const char *name, size_t line, const char *what)
+static const char *add_row(
+    void *ctx, const char *net, size_t net_len, const char *key, size_t key_len)
 {
-	return err_set(err, EXIT_USER, "%s:%zu: %s", name, line, what);
-}
-
-static const char blanks[] = " \t\r";
-
-/* One line, NUL-terminated: "NETWORK SECRET". */
-static int read_row(struct relay_ctrl_keys *k, const char *line, size_t number,
-    const char *name, struct err *err)
-{
-	const char *net = line + strspn(line, blanks);
-	size_t net_len = strcspn(net, blanks);
-	const char *key = net + net_len + strspn(net + net_len, blanks);
-	size_t key_len = strcspn(key, blanks);
+	struct relay_ctrl_keys *k = ctx;
 	struct row *row = &k->rows[k->count];
 
-	if (*net == '\0' || *net == '#')
-		return 0;
 	if (k->count == RELAY_CTRL_KEYS_MAX)
-		return wrong(err, name, number, "too many keys");
+		return "too many keys";
 	if (!net_parse(net, net_len, &row->net))
-		return wrong(err, name, number,
-		    "expected a network such as 192.0.2.0/24, then a secret");
+		return "expected a network such as 192.0.2.0/24, then a secret";
 	if (key_len < RELAY_CTRL_KEY_MIN)
-		return wrong(err, name, number,
-		    "the secret must have 16 bytes or more; "
-		    "\"openssl rand -hex 32\" makes a good one");
-	if (key[key_len + strspn(key + key_len, blanks)] != '\0')
-		return wrong(err, name, number,
-		    "something stands behind the secret, which may hold no "
-		    "blank");
+		return "the secret must have 16 bytes or more; "
+		       "\"openssl rand -hex 32\" makes a good one";
 	row->key = (struct relay_ctrl_key){ key, key_len };
 	k->count++;
-	return 0;
-}
-
-static int read_rows(
-    struct relay_ctrl_keys *k, const char *name, struct err *err)
-{
-	char *line = k->text, *end = k->text + k->len;
-
-	if (memchr(k->text, '\0', k->len))
-		return wrong(err, name, 1, "it is no text");
-	for (size_t number = 1; line <= end; number++) {
-		char *lf = memchr(line, '\n', (size_t)(end - line));
-		if (!lf)
-			lf = end;
-		*lf = '\0';
-		if (read_row(k, line, number, name, err) != 0)
-			return -1;
-		line = lf + 1;
-	}
-	return k->count ? 0 : wrong(err, name, 1, "there is no key in it");
+	return NULL;
 }
 
 /* Takes text over; it has room for a NUL behind it. */
@@ -88,7 +49,7 @@ static struct relay_ctrl_keys *read_text(
 
 	k->text = text;
 	k->len = len;
-	if (read_rows(k, name, err) != 0)
+	if (secret_rows(text, len, name, add_row, k, err) != 0)
 		relay_ctrl_keys_free(&k);
 	return k;
 }

@@ -195,6 +195,64 @@ static void test_secret_equal_compares_all_bytes(void **state)
 		}
 }
 
+/* --- rows ------------------------------------------------------------------
+ */
+
+static char rows[256];
+
+/* NAME=SECRET; of each, "refused" is what the caller does not like. */
+static const char *on_row(void *ctx, const char *name, size_t name_len,
+    const char *secret, size_t len)
+{
+	size_t *calls = ctx, used = strlen(rows);
+
+	++*calls;
+	if (name_len == 7 && memcmp(name, "refused", name_len) == 0)
+		return "it is refused";
+	(void)snprintf(rows + used, sizeof(rows) - used, "%.*s=%.*s;",
+	    (int)name_len, name, (int)len, secret);
+	return NULL;
+}
+
+static void rows_are(const char *bytes, size_t len, const char *want)
+{
+	struct err err = { 0 };
+	char *text = xmalloc(len + 1);
+	size_t calls = 0;
+
+	memcpy(text, bytes, len);
+	*rows = '\0';
+	if (secret_rows(text, len, "keys", on_row, &calls, &err) < 0) {
+		assert_int_equal(err.code, EXIT_USER);
+		assert_string_equal(err.text, want);
+	} else {
+		assert_string_equal(rows, want);
+		assert_true(calls > 0);
+	}
+	free(text);
+}
+#define ROWS_ARE(text, want) rows_are(text, sizeof(text) - 1, want)
+
+static void test_secret_rows_takes_each_row(void **state)
+{
+	(void)state;
+	ROWS_ARE("# id\tsecret\n\n  \t\r\n a  one \r\nb\ttwo\t\nc three",
+	    "a=one;b=two;c=three;");
+	ROWS_ARE("lone\n", "lone=;");
+}
+
+static void test_secret_rows_names_the_bad_line(void **state)
+{
+	(void)state;
+	ROWS_ARE("", "keys:1: there is no key in it");
+	ROWS_ARE("#\n \n", "keys:1: there is no key in it");
+	ROWS_ARE("a one\0\n", "keys:1: it is no text");
+	ROWS_ARE("a one\nrefused two\n", "keys:2: it is refused");
+	ROWS_ARE("a one\n\nb two three\n",
+	    "keys:3: something stands behind the secret, which may hold no "
+	    "blank");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -207,6 +265,8 @@ int main(void)
 		cmocka_unit_test(test_secret_read_refuses_what_is_no_file),
 		cmocka_unit_test(test_secret_read_refuses_a_long_file),
 		cmocka_unit_test(test_secret_equal_compares_all_bytes),
+		cmocka_unit_test(test_secret_rows_takes_each_row),
+		cmocka_unit_test(test_secret_rows_names_the_bad_line),
 	};
 
 	return cmocka_run_group_tests(tests, make_dir, remove_dir);
