@@ -271,3 +271,17 @@ const char *log_quote(const char *text, size_t len, char *out, size_t size)
 	out[used] = '\0';
 	return out;
 }
+
+const char *log_words(const char *text, size_t len, char *out, size_t size)
+{
+	static const char cut[] = "...";
+	size_t n = len < size ? len : size - 1;
+
+	for (size_t i = 0; i < n; i++)
+		out[i] = text[i] == '"' ? '\'' : text[i] ? text[i] : '?';
+	out[n] = '\0';
+	scrub(out);
+	if (n < len)
+		memcpy(out + size - sizeof(cut), cut, sizeof(cut));
+	return out;
+}

@@ -48,6 +48,13 @@ void log_flush(void);
  */
 const char *log_quote(const char *text, size_t len, char *out, size_t size);
 
+/*
+ * For a sentence between the quotes of a value, such as what a server answered:
+ * copies it with its blanks, without its quotes, printable, cut with "..." to
+ * fit. Returns out; size is 4 or more.
+ */
+const char *log_words(const char *text, size_t len, char *out, size_t size);
+
 /* Name and one-sentence help of an event, for the manual. */
 const char *log_event_name(enum log_event event);
 const char *log_event_help(enum log_event event);

@@ -92,7 +92,7 @@ static void finish(struct export *e, bool good)
 
 static void note(struct export *e, const struct redis_reply *error)
 {
-	(void)redis_words(error->text, error->len, e->why, sizeof(e->why));
+	(void)log_words(error->text, error->len, e->why, sizeof(e->why));
 }
 
 /* What is wrong stands in `why`. */

@@ -10,6 +10,7 @@
 #include <string.h>
 #include <uv.h>
 
+#include "base/log.h"
 #include "base/mem.h"
 #include "words.h"
 
@@ -80,7 +81,7 @@ static bool info_value(
 	if (!at)
 		return false;
 	at += strlen(name);
-	(void)redis_words(at, strcspn(at, "\r\n"), out, size);
+	(void)log_words(at, strcspn(at, "\r\n"), out, size);
 	return true;
 }
 
@@ -159,8 +160,7 @@ static void on_tried(void *ctx, const struct redis_reply *reply)
 	if (!reply)
 		return;
 	if (reply->type == REDIS_ERROR) {
-		(void)redis_words(
-		    reply->text, reply->len, words, sizeof(words));
+		(void)log_words(reply->text, reply->len, words, sizeof(words));
 		if (redis_is_error(reply, "NOPERM")) {
 			/* Of a command, or of its keys. */
 			bool of_keys = strstr(words, "access") != NULL;

@@ -142,7 +142,7 @@ static void on_reply(void *ctx, const struct redis_reply *reply)
 	fn(fn_ctx, reply);
 	if (reply && l->conn == conn && l->state == UP && is_no_master(reply))
 		lose(l, EXIT_AGAIN,
-		    redis_words(reply->text, reply->len, why, sizeof(why)));
+		    log_words(reply->text, reply->len, why, sizeof(why)));
 }
 
 static void put(struct redis_link *l, int64_t blocks, size_t argc,
@@ -269,7 +269,7 @@ static void lose(struct redis_link *l, int code, const char *why)
 		l->missed[l->at] = true;
 	l->state = PAUSED;
 	(void)uv_timer_stop(&l->role);
-	(void)redis_words(why, strlen(why), l->why, sizeof(l->why));
+	(void)log_words(why, strlen(why), l->why, sizeof(l->why));
 	l->why_code = code;
 	tell_lost(l);
 	drop(l);

@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/log.h"
 #include "base/mem.h"
 
 void redis_add_bytes(struct redis_words *w, const char *text, size_t len)
@@ -90,21 +91,6 @@ bool redis_name_is_record(
 	return true;
 }
 
-const char *redis_words(const char *text, size_t len, char *out, size_t size)
-{
-	size_t n = len < size ? len : size - 1;
-
-	for (size_t i = 0; i < n; i++) {
-		out[i] = text[i];
-		if (text[i] < ' ' || text[i] > '~')
-			out[i] = '?';
-		else if (text[i] == '"')
-			out[i] = '\'';
-	}
-	out[n] = '\0';
-	return out;
-}
-
 bool redis_is_error(const struct redis_reply *reply, const char *word)
 {
 	size_t len = strlen(word);
@@ -169,7 +155,7 @@ const char *redis_refusal(const struct redis_reply *reply, bool by_sentinel,
 
 	if (redis_is_error(reply, "NOPERM") && !by_sentinel)
 		return redis_grant(user, "+role", out, size);
-	(void)redis_words(reply->text, reply->len, words, sizeof(words));
+	(void)log_words(reply->text, reply->len, words, sizeof(words));
 	(void)snprintf(out, size, "%s%s", words, hint(reply, by_sentinel));
 	return out;
 }

@@ -41,8 +41,6 @@ const char *redis_name_record(const char *key, const char *what,
 bool redis_name_is_record(
     const char *key, const char *what, const char *name, size_t len);
 
-/* Copies text that a server wrote, printable; returns out. */
-const char *redis_words(const char *text, size_t len, char *out, size_t size);
 /* Why a server, or a Sentinel, does not let us in: its words and what mends
  * that, printable; returns out. user: of the server's ACL. */
 const char *redis_refusal(const struct redis_reply *reply, bool by_sentinel,

@@ -148,7 +148,7 @@ static void give_up(struct source *s, const struct redis_reply *reply)
 	char words[WORDS_SIZE] = "a reply that makes no sense";
 
 	if (reply && reply->type == REDIS_ERROR)
-		(void)redis_words(
+		(void)log_words(
 		    reply->text, reply->len, words, sizeof(words));
 	redis_link_again(s->link, words);
 }

@@ -13,6 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/log.h"
 #include "base/clock.h"
 #include "base/mem.h"
 #include "redis/words.h"
@@ -177,7 +178,7 @@ static void pass_over(struct redis_join *j, const struct redis_reply *name)
 	char words[WORDS_SIZE] = "";
 
 	if (name->type == REDIS_TEXT)
-		(void)redis_words(name->text, name->len, words, sizeof(words));
+		(void)log_words(name->text, name->len, words, sizeof(words));
 	(void)replica_feed_take(j->env.feed, "", 0, -1, words, clock_now());
 }
 

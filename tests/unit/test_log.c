@@ -213,6 +213,21 @@ static void test_log_knows_its_events(void **state)
 
 #define CAUGHT(test) cmocka_unit_test_setup_teardown(test, catch, release)
 
+static void test_log_words_makes_a_sentence_fit_for_quotes(void **state)
+{
+	char out[8];
+
+	(void)state;
+	assert_string_equal(
+	    log_words("a \"b\n\x80", 6, out, sizeof(out)), "a 'b??");
+	assert_string_equal(log_words("a\0b", 3, out, sizeof(out)), "a?b");
+	assert_string_equal(
+	    log_words("0123456", 7, out, sizeof(out)), "0123456");
+	assert_string_equal(
+	    log_words("01234567", 8, out, sizeof(out)), "0123...");
+	assert_string_equal(log_words("", 0, out, sizeof(out)), "");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -226,6 +241,8 @@ int main(void)
 		CAUGHT(test_log_does_not_hold_back_single_events),
 		cmocka_unit_test(test_log_quote_escapes_and_cuts),
 		cmocka_unit_test(test_log_knows_its_events),
+		cmocka_unit_test(
+		    test_log_words_makes_a_sentence_fit_for_quotes),
 	};
 
 	return cmocka_run_group_tests_name("log", tests, NULL, NULL);

@@ -343,18 +343,6 @@ static void test_name_is_record_refuses_all_else(void **state)
 	}
 }
 
-static void test_words_of_a_server_are_printable(void **state)
-{
-	char out[8];
-
-	(void)state;
-	assert_string_equal(
-	    redis_words("a\"b\n\x80", 5, out, sizeof(out)), "a'b??");
-	assert_string_equal(
-	    redis_words("0123456789", 10, out, sizeof(out)), "0123456");
-	assert_string_equal(redis_words("", 0, out, sizeof(out)), "");
-}
-
 static void test_is_error_compares_the_first_word(void **state)
 {
 	struct redis_reply reply = text("READONLY You can't write");
@@ -616,7 +604,6 @@ int main(void)
 		cmocka_unit_test(
 		    test_name_is_record_takes_what_name_record_makes),
 		cmocka_unit_test(test_name_is_record_refuses_all_else),
-		cmocka_unit_test(test_words_of_a_server_are_printable),
 		cmocka_unit_test(test_is_error_compares_the_first_word),
 		cmocka_unit_test(test_wrong_set_up_is_what_auth_says),
 		cmocka_unit_test(test_refusal_says_what_mends_it),
