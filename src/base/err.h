@@ -15,9 +15,12 @@ enum exit_code {
 	EXIT_BUG = 101    /* ours */
 };
 
+/* Enough for a statement to run, or a server's words, and what is around. */
+enum { ERR_TEXT_SIZE = 800 };
+
 struct err {
 	int code; /* an enum exit_code that fits; 0: no error yet */
-	char text[400];
+	char text[ERR_TEXT_SIZE];
 };
 
 /* Fills *err (NULL is fine). Returns -1, so that "return err_set(...)" works.

@@ -18,6 +18,10 @@ enum role {
 };
 enum { ROLE_COUNT = ROLE_GATEWAY + 1 };
 
+/* The longest that a connector's test() waits for one answer; the whole of it
+ * is given daemon/probe.h's PROBE_MS. */
+enum { CONNECTOR_TEST_MS = 3000 };
+
 /* Its word in logs and metrics. Of a number that is no role: NULL. */
 const char *role_name(int role);
 #endif

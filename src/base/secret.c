@@ -4,107 +4,38 @@
  */
 #include "secret.h"
 
-#include <errno.h>
-#include <fcntl.h>
-#include <pwd.h>
 #include <stdint.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
 #include "mem.h"
+#include "owned.h"
 
-enum { NAME_SIZE = 64 };
-
-static const char *name_of(uid_t uid, char out[static NAME_SIZE])
+/* Files end with a line end that is none of the secret's bytes. */
+static size_t without_end(const char *text, size_t len)
 {
-	const struct passwd *account = getpwuid(uid);
-
-	if (account)
-		(void)snprintf(out, NAME_SIZE, "%s", account->pw_name);
-	else
-		(void)snprintf(out, NAME_SIZE, "%ld", (long)uid);
-	return out;
-}
-
-/* Who reads it here is root in most cases, and becomes the account that uses
- * it afterwards: that one is the wrong owner. */
-static int strange_owner(const char *path, uid_t owner, struct err *err)
-{
-	char is[NAME_SIZE], must_be[NAME_SIZE];
-
-	return err_set(err, EXIT_USER,
-	    "%s: belongs to user %s; run: chown %s %s", path,
-	    name_of(owner, is), name_of(geteuid(), must_be), path);
-}
-
-/* The descriptor is looked at, not the path: what is checked is what is read.
- */
-static int check_file(const char *path, int fd, struct err *err)
-{
-	struct stat st;
-
-	if (fstat(fd, &st) != 0)
-		return err_errno(err, EXIT_USER, errno, "%s", path);
-	if (!S_ISREG(st.st_mode))
-		return err_set(err, EXIT_USER, "%s: not a regular file", path);
-	if (st.st_uid != 0 && st.st_uid != geteuid())
-		return strange_owner(path, st.st_uid, err);
-	if (st.st_mode & (S_IRWXG | S_IRWXO))
-		return err_set(err, EXIT_USER,
-		    "%s: others may read or write it (mode %04o); chmod 0600",
-		    path, (unsigned)(st.st_mode & 07777));
-	if (st.st_size > SECRET_MAX)
-		return err_set(err, EXIT_USER,
-		    "%s: longer than %d bytes is no secret", path, SECRET_MAX);
-	return 0;
-}
-
-static int read_all(
-    const char *path, int fd, char *out, size_t *len, struct err *err)
-{
-	ssize_t n;
-
-	*len = 0;
-	while ((n = read(fd, out + *len, SECRET_MAX - *len)) != 0) {
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n < 0)
-			return err_errno(err, EXIT_USER, errno, "%s", path);
-		*len += (size_t)n;
-	}
-	if (*len > 0 && out[*len - 1] == '\n')
-		--*len;
-	if (*len > 0 && out[*len - 1] == '\r')
-		--*len;
-	if (*len == 0)
-		return err_set(err, EXIT_USER, "%s: empty", path);
-	out[*len] = '\0';
-	return 0;
+	if (len > 0 && text[len - 1] == '\n')
+		len--;
+	if (len > 0 && text[len - 1] == '\r')
+		len--;
+	return len;
 }
 
 int secret_read(const char *path, char **out, size_t *len, struct err *err)
 {
-	/* A fifo without a writer must not hold us up. */
-	AUTO_CLOSE int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-	char *bytes;
+	size_t size;
 
-	*out = NULL;
 	*len = 0;
-	if (fd < 0)
-		return err_errno(err, EXIT_USER, errno, "%s", path);
-	if (check_file(path, fd, err) != 0)
+	if (owned_read(path, S_IRWXG | S_IRWXO, SECRET_MAX, out, &size, err) <
+	    0)
 		return -1;
-	bytes = xmalloc(SECRET_MAX + 1);
-	if (read_all(path, fd, bytes, len, err) != 0) {
-		secret_free(&bytes, SECRET_MAX);
-		*len = 0;
-		return -1;
-	}
-	*out = bytes;
-	return 0;
+	*len = without_end(*out, size);
+	(*out)[*len] = '\0';
+	if (*len > 0)
+		return 0;
+	secret_free(out, size);
+	return err_set(err, EXIT_USER, "%s: empty", path);
 }
 
 static const char blanks[] = " \t\r";

@@ -1,4 +1,7 @@
 /* SPDX-License-Identifier: ISC */
+/*
+ * trouble - `told` is what the log knows, whatever status was shown since.
+ */
 #include "trouble.h"
 
 #include <stdio.h>

@@ -11,6 +11,7 @@
 #include <stdatomic.h>
 #include <stdint.h>
 
+#include "base/err.h"
 #include "listener/server.h"
 #include "source/source.h"
 
@@ -18,8 +19,8 @@ enum {
 	BOARD_SLOTS = 96,
 	BOARD_LISTENERS = 16,
 	BOARD_NAME = 48,
-	BOARD_SAID = 400,
-	BOARD_TROUBLE = 200,
+	BOARD_SAID = ERR_TEXT_SIZE,
+	BOARD_TROUBLE = BOARD_SAID, /* base/trouble.h has no longer ones */
 	BOARD_PAGE = 4096
 };
 

@@ -5,13 +5,11 @@
  */
 #include "senders.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <stdlib.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
 #include "base/mem.h"
+#include "base/owned.h"
 #include "mail.h"
 
 enum { ROWS_FIRST = 64, CONTROL_END = 0x20, DEL = 0x7f };
@@ -236,56 +234,14 @@ size_t senders_count(const struct senders *s)
 
 /* --- the file ------------------------------------------------------------- */
 
-/* The descriptor is looked at, not the path: what is checked is what is read.
- */
-static int check_file(
-    const char *path, int fd, struct stat *st, struct err *err)
-{
-	if (fstat(fd, st) < 0)
-		return err_errno(err, EXIT_USER, errno, "%s", path);
-	if (!S_ISREG(st->st_mode))
-		return err_set(err, EXIT_USER, "%s: not a regular file", path);
-	if (st->st_uid != 0 && st->st_uid != geteuid())
-		return err_set(err, EXIT_USER,
-		    "%s: belongs to user %ld; it must belong to root or to who "
-		    "reads it",
-		    path, (long)st->st_uid);
-	if (st->st_mode & (S_IWGRP | S_IWOTH))
-		return err_set(err, EXIT_USER,
-		    "%s: others may write it (mode %04o); chmod go-w", path,
-		    (unsigned)(st->st_mode & 07777));
-	if (st->st_size > SENDERS_BYTES_MAX)
-		return err_set(err, EXIT_USER, "%s: more than %d bytes", path,
-		    SENDERS_BYTES_MAX);
-	return 0;
-}
-
 struct senders *senders_read(const char *path, struct err *err)
 {
-	/* A fifo without a writer must not hold us up. */
-	AUTO_CLOSE int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
 	AUTO_FREE char *text = NULL;
-	struct stat st;
-	size_t len = 0, size;
-	ssize_t n;
+	size_t len;
 
-	if (fd < 0) {
-		(void)err_errno(err, EXIT_USER, errno, "%s", path);
+	if (owned_read(path, S_IWGRP | S_IWOTH, SENDERS_BYTES_MAX, &text, &len,
+		err) < 0)
 		return NULL;
-	}
-	if (check_file(path, fd, &st, err) < 0)
-		return NULL;
-	size = (size_t)st.st_size;
-	text = xmalloc(size + 1);
-	while (len < size && (n = read(fd, text + len, size - len)) != 0) {
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n < 0) {
-			(void)err_errno(err, EXIT_USER, errno, "%s", path);
-			return NULL;
-		}
-		len += (size_t)n;
-	}
 	return senders_parse(text, len, path, err);
 }
 

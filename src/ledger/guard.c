@@ -18,6 +18,7 @@
 #include <unistd.h>
 
 #include "base/mem.h"
+#include "base/owned.h"
 #include "ledger_private.h"
 
 static const char lock_name[] = "ledger.lock";
@@ -29,11 +30,12 @@ static int check_owner(const struct ledger_options *o, const struct stat *st,
     const char *path, struct err *err)
 {
 	uid_t owner = o->owner ? o->owner : geteuid();
+	char is[OWNED_NAME_SIZE], must_be[OWNED_NAME_SIZE];
 
 	if (st->st_uid != owner)
 		return err_set(err, EXIT_USER,
-		    "%s belongs to uid %u, not to %u; run: chown %u %s", path,
-		    (unsigned)st->st_uid, (unsigned)owner, (unsigned)owner,
+		    "%s belongs to user %s; run: chown %s %s", path,
+		    owned_name(st->st_uid, is), owned_name(owner, must_be),
 		    path);
 	if (st->st_mode & (S_IRWXG | S_IRWXO))
 		return err_set(err, EXIT_USER,

@@ -63,6 +63,7 @@ static void test_err_cuts_long_texts(void **state)
 	big[sizeof(big) - 1] = '\0';
 	err_set(&e, EXIT_USER, "%s", big);
 	assert_int_equal(strlen(e.text), sizeof(e.text) - 1);
+	assert_string_equal(e.text + sizeof(e.text) - 6, "aa...");
 	err_errno(&e, EXIT_USER, EIO, "%s", big);
 	assert_int_equal(strlen(e.text), sizeof(e.text) - 1);
 }

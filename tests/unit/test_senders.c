@@ -235,14 +235,16 @@ static void test_senders_the_file_must_be_nobody_elses(void **state)
 	senders_free(&s);
 	assert_int_equal(fchmod(fd, 0664), 0);
 	assert_null(senders_read(path, &err));
-	assert_non_null(strstr(err.text, "others may write it (mode 0664)"));
+	assert_non_null(strstr(
+	    err.text, "others may write it (mode 0664); run: chmod go-w "));
 	assert_int_equal(fchmod(fd, 0602), 0);
 	assert_null(senders_read(path, &err));
 	assert_int_equal(fchmod(fd, 0644), 0);
 	if (geteuid() == 0) {
 		assert_int_equal(fchown(fd, 12345, 0), 0);
 		assert_null(senders_read(path, &err));
-		assert_non_null(strstr(err.text, "belongs to user 12345"));
+		assert_non_null(strstr(
+		    err.text, "belongs to user 12345; run: chown root "));
 	}
 	(void)close(fd);
 	assert_int_equal(unlink(path), 0);
