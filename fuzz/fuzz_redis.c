@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
  * fuzz_redis - any reply tree to what reads entries of a stream and a
- * Sentinel's answer; ids and places must print and parse to the same.
+ * Sentinel's answer; ids and endpoints must print and parse to the same.
  */
 #include <stdint.h>
 #include <string.h>
@@ -73,15 +73,15 @@ static void try_entry(const struct redis_reply *reply)
 	must(reply->items && reply->items[0].len == strlen(out) &&
 	     memcmp(reply->items[0].text, out, strlen(out)) == 0);
 	must(e.record || e.len == 0);
-	(void)redis_entry_print(&e);
+	(void)redis_entry_hash(&e);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	static struct builder b;
 	const struct redis_reply *entries;
-	char text[REDIS_PLACE_SIZE];
-	struct redis_place place, again;
+	char text[REDIS_ENDPOINT_SIZE];
+	struct redis_endpoint endpoint, again;
 	struct redis_reply reply;
 
 	b.at = data;
@@ -92,11 +92,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	entries = redis_entries(&reply, "k");
 	for (size_t i = 0; entries && i < entries->count; i++)
 		try_entry(&entries->items[i]);
-	if (redis_watch_place(&reply, &place)) {
-		must(redis_place_parse(
-		    redis_place_print(&place, text), 1, &again));
-		must(strcmp(place.host, again.host) == 0 &&
-		     place.port == again.port);
+	if (redis_watch_endpoint(&reply, &endpoint)) {
+		must(redis_endpoint_parse(
+		    redis_endpoint_print(&endpoint, text), 1, &again));
+		must(strcmp(endpoint.host, again.host) == 0 &&
+		     endpoint.port == again.port);
 	}
 	return 0;
 }

@@ -71,11 +71,15 @@ static void check_worth(const struct replica_record *r, int64_t age)
 static bool decode(const char *text, size_t len, struct replica_record *out)
 {
 	struct replica_record other;
+	struct replica_claim claim;
+	bool claimed;
 	enum replica_fault fault = replica_decode(text, len, keys[FIRST], out);
 	char again[REPLICA_RECORD_MAX];
 	size_t by_first, by_second;
 
 	must(replica_decode(text, len, keys[SECOND], &other) == fault);
+	claimed = replica_claim(text, len, &claim);
+	must(fault != REPLICA_GOOD || (claimed && claim.node == out->node));
 	if (fault != REPLICA_GOOD)
 		return false;
 	by_first = replica_encode(out, keys[FIRST], again);

@@ -13,12 +13,11 @@
 #include "cli.h"
 #include "conf/conf.h"
 #include "import.h"
+#include "source/sql_page.h"
 #include "source/sql_seen.h"
 #include "source/sql_try.h"
 
 enum {
-	PAGE = 1000,
-	PAGE_MAX = 128000,
 	MS = 1000,
 	NUMBER_SIZE = 24,
 	TRIES = 10,
@@ -40,8 +39,7 @@ struct reading {
 	struct sql_ask *ask;
 	struct sql_row_clock clock;
 	struct sql_seen *seen; /* pages overlap */
-	size_t page;
-	int64_t from;  /* s */
+	struct sql_page page;
 	int64_t lasts; /* ms, of a row */
 };
 
@@ -63,12 +61,12 @@ static const struct conf_section *find_section(
 	return NULL;
 }
 
-static void take_row(struct reading *r, size_t i)
+static void take_row(struct reading *r, const struct sql_result *rows, size_t i)
 {
-	struct sql_row row = { sql_ask_value(r->ask, i, SQL_ROW_ADDRESS),
-		sql_ask_value(r->ask, i, SQL_ROW_TIME),
-		sql_ask_value(r->ask, i, SQL_ROW_USER), { 0 } };
-	struct sql_value expiry = sql_ask_value(r->ask, i, SQL_ROW_EXPIRY);
+	struct sql_row row = { sql_result_value(rows, i, SQL_ROW_ADDRESS),
+		sql_result_value(rows, i, SQL_ROW_TIME),
+		sql_result_value(rows, i, SQL_ROW_USER), { 0 } };
+	struct sql_value expiry = sql_result_value(rows, i, SQL_ROW_EXPIRY);
 	static const char *const words[] = {
 		[SQL_ROW_OVER] = IMPORT_BAD, /* not without a period */
 		[SQL_ROW_AHEAD] = IMPORT_AHEAD,
@@ -81,7 +79,7 @@ static void take_row(struct reading *r, size_t i)
 	struct login login;
 	int64_t end;
 
-	if (sql_seen_take(r->seen, sql_row_print(&row)))
+	if (sql_seen_take(r->seen, sql_row_hash(&row)))
 		return;
 	worth = sql_row_read(&row, &r->clock, &login);
 	if (worth != SQL_ROW_LOGIN) {
@@ -106,33 +104,24 @@ static void take_row(struct reading *r, size_t i)
 /* -1 and *err, 0: that was the last page, 1: there may be another. */
 static int read_page(struct reading *r, struct err *err)
 {
-	AUTO_FREE char *statement = sql_login_since(&r->table, r->page);
+	AUTO_FREE char *statement = sql_login_since(&r->table, r->page.rows);
+	const struct sql_result *rows = sql_ask_result(r->ask);
 	char from[NUMBER_SIZE];
 	struct sql_value param;
-	int64_t last = 0;
-	size_t n;
+	enum sql_page_step step;
 
-	(void)snprintf(from, sizeof(from), "%" PRId64, r->from);
+	(void)snprintf(from, sizeof(from), "%" PRId64, r->page.from);
 	param = sql_value_of(from);
 	if (sql_ask_run(r->ask, statement, &param, 1, err) != SQL_FAULT_NONE)
 		return -1;
-	n = sql_ask_rows(r->ask);
-	for (size_t i = 0; i < n; i++)
-		take_row(r, i);
-	if (n < r->page)
-		return 0;
-	(void)sql_row_time(sql_ask_value(r->ask, n - 1, SQL_ROW_TIME), &last);
-	if (last > r->from) {
-		r->from = last;
-		r->page = PAGE;
-		return 1;
-	}
-	if (r->page >= PAGE_MAX)
+	for (size_t i = 0; i < rows->rows; i++)
+		take_row(r, rows, i);
+	step = sql_page_next(&r->page, rows);
+	if (step == SQL_PAGE_STUCK)
 		return err_set(err, EXIT_USER,
 		    "%s: more than %d rows have one and the same time",
-		    r->table.name, PAGE_MAX);
-	r->page *= 2;
-	return 1;
+		    r->table.name, SQL_PAGE_ROWS_MAX);
+	return step == SQL_PAGE_NEXT;
 }
 
 /* Once more when the answer was slow: a second import shall find the same
@@ -140,6 +129,7 @@ static int read_page(struct reading *r, struct err *err)
 static int ask_time(struct reading *r, struct err *err)
 {
 	const char *statement = sql_login_now(r->table.engine);
+	const struct sql_result *time = sql_ask_result(r->ask);
 	int64_t asked, took = SOON_MS;
 
 	for (int i = 0; i < TRIES && took >= SOON_MS; i++) {
@@ -148,8 +138,9 @@ static int ask_time(struct reading *r, struct err *err)
 		if (sql_ask_run(r->ask, statement, NULL, 0, err) !=
 		    SQL_FAULT_NONE)
 			return -1;
-		if (sql_ask_rows(r->ask) != 1 ||
-		    !sql_row_time(sql_ask_value(r->ask, 0, 0), &r->clock.there))
+		if (time->rows != 1 ||
+		    !sql_row_time(
+			sql_result_value(time, 0, 0), &r->clock.there))
 			return err_set(err, EXIT_AGAIN,
 			    "the database does not tell its time");
 		took = clock_now().boot - asked;
@@ -168,8 +159,7 @@ static int read_all(struct reading *r, int64_t lasts, struct err *err)
 		return -1;
 	/* The lease rules know what is over. */
 	r->clock.period = INT64_MAX;
-	r->from = (r->clock.there - most) / MS;
-	r->page = PAGE;
+	sql_page_begin(&r->page, (r->clock.there - most) / MS);
 	while (got == 1)
 		got = read_page(r, err);
 	return got;

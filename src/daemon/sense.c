@@ -13,7 +13,7 @@
 #include "export/export.h"
 #include "listener/listener.h"
 #include "probe.h"
-#include "source/sql_login.h"
+#include "source/source.h"
 
 static bool is_control(const struct conf *conf, const struct endpoint *e)
 {
@@ -47,37 +47,53 @@ static int check_listener(const struct conf *conf, size_t i, struct err *err)
 	return 0;
 }
 
-/* What an export writes must not come back by a source, as logins. By another
- * name of the table it may; leases still end in time. */
+/* What an export writes must not come back by a source, as logins. */
 static int check_echo(
     const struct conf *conf, const struct conf_section *s, struct err *err)
 {
-	if (strcmp(conf_kind(s), "sql") != 0)
-		return 0;
+	const struct export_kind *kind = export_kind_find(conf_kind(s));
+
 	for (size_t j = 0; j < conf_count(conf, "source"); j++) {
 		const struct conf_section *o = conf_at(conf, "source", j);
-		if (strcmp(conf_kind(o), "sql") == 0 && sql_login_same(s, o))
+		const struct source_kind *other =
+		    source_kind_find(conf_kind(o));
+
+		if (kind->same && kind->same == other->same && kind->same(s, o))
 			return conf_wrong(s, err,
-			    "table: source %s (line %d) reads what this "
-			    "writes, so its own leases would come back as "
-			    "logins; give it another table",
+			    "source %s (line %d) reads what this writes, so "
+			    "that its own leases would come back as logins; "
+			    "give it another table",
 			    conf_name(o), conf_line(o));
 	}
 	return 0;
 }
 
+static bool same_path(
+    const struct conf_section *a, const struct conf_section *b)
+{
+	return conf_has(a, "path") && conf_has(b, "path") &&
+	       strcmp(conf_string(a, "path"), conf_string(b, "path")) == 0;
+}
+
 static int check_export(const struct conf *conf, size_t i, struct err *err)
 {
 	const struct conf_section *s = conf_at(conf, "export", i);
+	const struct export_kind *kind = export_kind_find(conf_kind(s));
 
 	if (export_check(s, err) < 0 || check_echo(conf, s, err) < 0)
 		return -1;
-	for (size_t j = 0; conf_has(s, "path") && j < i; j++) {
+	for (size_t j = 0; j < i; j++) {
 		const struct conf_section *o = conf_at(conf, "export", j);
-		if (conf_has(o, "path") &&
-		    strcmp(conf_string(o, "path"), conf_string(s, "path")) == 0)
+
+		if (same_path(s, o))
 			return conf_wrong(s, err,
 			    "path: export %s (line %d) writes it already",
+			    conf_name(o), conf_line(o));
+		if (kind->same && kind == export_kind_find(conf_kind(o)) &&
+		    kind->same(s, o))
+			return conf_wrong(s, err,
+			    "export %s (line %d) writes there already, and "
+			    "each would remove what the other has written",
 			    conf_name(o), conf_line(o));
 	}
 	return 0;

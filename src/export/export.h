@@ -69,7 +69,7 @@ struct export_needs {
 	/* Directories, to write below and to read below; they end early with
 	 * NULL. */
 	const char *write[4], *read[4];
-	bool connect; /* to other hosts, and (connectors) to unix sockets */
+	bool connect;        /* see export_kind.connects */
 	const char *account; /* to run as; NULL: the role's */
 };
 
@@ -82,6 +82,8 @@ struct export_kind {
 	bool by_user;     /* keys are address and user */
 	bool whole;       /* needs a snapshot at each start */
 	bool revocations; /* is told of them, behind the leases of a snapshot */
+	bool connects;    /* connectors: to other hosts and unix sockets,
+			   * whatever their section says */
 	/* NULL: nothing. Pure. */
 	void (*needs)(
 	    const struct conf_section *conf, struct export_needs *out);
@@ -89,6 +91,12 @@ struct export_kind {
 	 * depend on the machine. open() refuses the same. NULL: whatever its
 	 * rows take is good. -1 and *err (EXIT_USER). */
 	int (*check)(const struct conf_section *conf, struct err *err);
+	/* Whether two sections whose kinds have the same function here, exports
+	 * or sources, name one place, such as a table: two exports would undo
+	 * each other's work there, and a source would take what an export
+	 * writes for news. NULL: never asked. Pure. */
+	bool (*same)(
+	    const struct conf_section *a, const struct conf_section *b);
 	/* What open() would meet on the machine now; changes nothing. NULL: not
 	 * to be told beforehand. -1 and *err. */
 	int (*look)(const struct conf_section *conf, struct err *err);

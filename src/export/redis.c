@@ -7,7 +7,7 @@
  *	relaypass:changes          stream of all nodes, an entry has "r" RECORD
  *	relaypass:lease:NODE:HEX   the same records as they are now, by address
  *	relaypass:revoke:NODE:HEX  and user, with the expiry of what they say
- *	relaypass:node:NODE        this node's mark, "GENERATION:COUNT"
+ *	relaypass:node:NODE:EXPORT this export's mark, "RUN:COUNT"
  *
  * A node that joins reads the keys and then the stream (source/redis.c).
  *
@@ -24,20 +24,18 @@
 
 #include "base/log.h"
 #include "base/mem.h"
+#include "base/trouble.h"
 #include "export.h"
 #include "redis/check.h"
-#include "redis/entry.h"
+#include "redis/losses.h"
 #include "redis/mark.h"
-#include "redis/turn.h"
-#include "redis/words.h"
+#include "redis_batch.h"
 #include "replica/outbox.h"
+#include "ticker.h"
 
 enum {
-	SECOND_MS = 1000,
-	ANEW_MS = 2000, /* at least between two */
 	/* How long the stream reaches back, at the least. */
-	KEEP_LEAST_MS = 60 * 60 * 1000,
-	WHY_SIZE = 240
+	KEEP_LEAST_MS = 60 * 60 * 1000
 };
 
 static const struct option redis_options[] = { REDIS_OPTIONS,
@@ -52,221 +50,157 @@ struct export
 	const struct conf_section *conf;
 	struct redis_link *link;
 	struct replica_keys *keys;
-	uint64_t node;
-	const char *key; /* all keys begin with it */
 	int64_t timeout, keep;
 	int64_t replicas; /* to wait for */
-	uv_timer_t second;
-	int handles;
+	struct ticker ticker;
+	uv_loop_t *loop;
+	struct trouble trouble;
 
 	/* NULL: nothing to do. It waits while the server is not `ready`: away,
 	 * or its mark is not known yet. */
 	const struct export_slice *slice;
+	struct redis_batch batch; /* of the slice */
+	bool waiting;             /* it is written; for replicas */
 	bool ready, begun;
-	struct redis_turn turn;
-	char why[WHY_SIZE]; /* the slice cannot be stored; "" */
-	bool failing;       /* and the log knows */
 
 	struct redis_mark mark;
-	bool comparing;              /* GET is under way */
-	uint64_t marked_at, anew_at; /* loop ms */
-	uint64_t newest;             /* ms of the newest entry's id */
+	char mark_name[REDIS_NAME_SIZE];
+	bool comparing;     /* GET is under way */
+	uint64_t marked_at; /* loop ms */
+	struct redis_losses losses;
+	bool rivalled; /* the trouble is that of tell_good() */
 };
+
+static uint64_t now_of(const struct export *e)
+{
+	return uv_now(e->loop);
+}
+
+/* --- what is wrong ---------------------------------------------------------
+ */
+
+static void report(struct export *e)
+{
+	e->env.trouble(e->env.ctx, trouble_text(&e->trouble));
+}
+
+static void tell_trouble(struct export *e, const char *why)
+{
+	char text[TROUBLE_SIZE];
+
+	(void)snprintf(
+	    text, sizeof(text), "%s: %s", redis_link_server(e->link), why);
+	trouble_tell(&e->trouble, text);
+	report(e);
+}
+
+static void tell_error(struct export *e, const struct redis_reply *error)
+{
+	char words[TROUBLE_SIZE / 2];
+
+	tell_trouble(e, redis_error(error, words, sizeof(words)));
+}
+
+static bool has_rival(const struct export *e)
+{
+	return redis_losses_has_rival(&e->losses, now_of(e));
+}
+
+/* The server does what it should. */
+static void tell_good(struct export *e)
+{
+	char why[TROUBLE_SIZE];
+
+	e->rivalled = has_rival(e);
+	if (e->rivalled) {
+		(void)snprintf(why, sizeof(why),
+		    "another relaypassd writes as this node, %s: one of the "
+		    "two has a copy of the other's ledger; stop that one, rm "
+		    "-r its ledger and start it again",
+		    e->env.node);
+		trouble_tell(&e->trouble, why);
+		report(e);
+		return;
+	}
+	trouble_over(&e->trouble);
+	report(e);
+}
 
 /* --- a slice ---------------------------------------------------------------
  */
 
 static void finish(struct export *e, bool good)
 {
-	if (!e->slice)
-		return;
 	e->slice = NULL;
-	if (good && e->failing)
-		log_info(LOG_EXPORT_STATE, "export=%s state=good", e->env.name);
-	if (good) {
-		e->failing = false;
-		e->env.trouble(e->env.ctx, NULL);
-	}
+	if (good)
+		tell_good(e);
 	e->env.done(e->env.ctx, good);
 }
 
-static void note(struct export *e, const struct redis_reply *error)
+/* Something is being written, whatever for. */
+static bool is_writing(const struct export *e)
 {
-	(void)log_words(error->text, error->len, e->why, sizeof(e->why));
+	return redis_batch_is_under_way(&e->batch);
 }
 
-/* What is wrong stands in `why`. */
-static void tell_trouble(struct export *e)
-{
-	if (!e->failing)
-		log_error(LOG_EXPORT_ERROR,
-		    "export=%s server=%s error=\"%s\" next=\"tries again\"",
-		    e->env.name, redis_link_server(e->link), e->why);
-	e->failing = true;
-	e->env.trouble(e->env.ctx, e->why);
-}
+static void wait_replicas(struct export *e);
 
-static void begin_anew(struct export *e);
-static void conclude(struct export *e);
-
-/* A command of a slice. */
-static void ask(struct export *e, int64_t blocks, const struct redis_words *w,
-    redis_reply_fn *fn)
-{
-	redis_turn_ask(&e->turn);
-	redis_send(e->link, blocks, w, fn, e);
-}
-
-/* One of them is answered. True: one of this slice, which does not wait, as it
- * does when its mark was lost; see on_ready(). */
-static bool hear(struct export *e, const struct redis_reply *reply)
-{
-	return redis_turn_hear(&e->turn) && reply && e->slice && e->ready;
-}
-
-static void on_written(void *ctx, const struct redis_reply *reply)
+/* All of the slice is answered. When the mark was lost it waits; see
+ * on_ready(). */
+static void on_batch(void *ctx, const char *why)
 {
 	struct export *e = ctx;
 
-	if (!hear(e, reply))
+	if (!e->ready)
 		return;
-	if (reply->type == REDIS_ERROR && !*e->why)
-		note(e, reply);
-	if (redis_turn_is_over(&e->turn))
-		conclude(e);
+	if (why) {
+		tell_trouble(e, why);
+		finish(e, false);
+	} else if (e->replicas > 0) {
+		wait_replicas(e);
+	} else {
+		finish(e, true);
+	}
 }
 
-static void on_added(void *ctx, const struct redis_reply *reply)
-{
-	struct export *e = ctx;
-	struct redis_id id;
-
-	if (reply && reply->type == REDIS_TEXT &&
-	    redis_id_parse(reply->text, reply->len, &id))
-		e->newest = id.ms;
-	on_written(e, reply);
-}
+static void begin_anew(struct export *e, enum redis_marked found);
 
 /* The mark's old value comes back: it must be the one that we wrote last. */
 static void on_marked(void *ctx, const struct redis_reply *reply)
 {
 	struct export *e = ctx;
 
-	if (reply && reply->type == REDIS_ERROR)
-		redis_mark_bad(&e->mark);
-	else if (reply && redis_is_text(reply, e->mark.before))
-		redis_mark_good(&e->mark);
-	else if (reply)
-		begin_anew(e);
-	on_written(e, reply);
-}
+	if (reply && e->ready) {
+		enum redis_marked found = redis_mark_compare(&e->mark, reply);
 
-/* Entries that nobody needs any more go; their age is told by the server's own
- * clock, which the newest one's id shows. */
-static void add_entry(struct export *e, const char *record, size_t len)
-{
-	struct redis_words w = { 0 };
-	char stream[REDIS_NAME_SIZE];
-	int64_t oldest = (int64_t)(e->newest & INT64_MAX) - e->keep;
-
-	redis_add(&w, "XADD");
-	redis_add(&w, redis_name(e->key, "changes", stream));
-	redis_add(&w, "MINID");
-	redis_add(&w, "~");
-	redis_add_number(&w, oldest > 0 ? oldest : 0);
-	redis_add(&w, "*");
-	redis_add(&w, "r");
-	redis_add_bytes(&w, record, len);
-	ask(e, 0, &w, on_added);
-}
-
-static void set_key(struct export *e, const char *name, const char *record,
-    size_t len, int64_t left)
-{
-	struct redis_words w = { 0 };
-
-	redis_add(&w, "SET");
-	redis_add(&w, name);
-	redis_add_bytes(&w, record, len);
-	redis_add(&w, "PX");
-	redis_add_number(&w, left);
-	ask(e, 0, &w, on_written);
-}
-
-static void tell(
-    struct export *e, const char *what, const struct replica_record *r)
-{
-	char record[REPLICA_RECORD_MAX], name[REDIS_NAME_SIZE];
-	size_t len = replica_encode(r, e->keys, record);
-
-	if (!len)
-		return;
-	add_entry(e, record, len);
-	set_key(e,
-	    redis_name_record(e->key, what, e->env.node, &r->addr, r->user,
-		r->user_len, name),
-	    record, len, replica_lasts(r));
-}
-
-/* What the lease's end ends by itself needs no word; one that ended early must
- * not be found by who joins. */
-static void remove_lease(struct export *e, const struct lease *lease)
-{
-	struct redis_words w = { 0 };
-	char name[REDIS_NAME_SIZE];
-
-	redis_add(&w, "DEL");
-	redis_add(&w, redis_name_record(e->key, "lease", e->env.node,
-			  &lease->addr, lease->user, lease->user_len, name));
-	ask(e, 0, &w, on_written);
-}
-
-static void tell_change(
-    struct export *e, const struct export_change *c, struct moment now)
-{
-	struct replica_record r;
-
-	if (c->revoked) {
-		if (replica_revocation(&c->revocation, e->node, now, &r))
-			tell(e, "revoke", &r);
-	} else if (!c->leased) {
-		remove_lease(e, &c->lease);
-	} else if (replica_lease(&c->lease,
-		       e->env.source_kind(e->env.ctx, &c->lease), e->node,
-		       e->env.ttl, now, &r)) {
-		(void)snprintf(r.server, sizeof(r.server), "%s",
-		    e->env.server(e->env.ctx, &c->lease));
-		tell(e, "lease", &r);
+		if (reply->type == REDIS_ERROR)
+			redis_mark_bad(&e->mark);
+		else if (found == REDIS_MARK_BEFORE)
+			redis_mark_good(&e->mark);
+		else
+			begin_anew(e, found);
 	}
+	redis_batch_answer(&e->batch, reply);
 }
 
-static void set_mark(struct export *e, bool is_first, redis_reply_fn *fn)
+static void write_mark(struct export *e, bool is_first, struct redis_words *out)
 {
-	struct redis_words w = { 0 };
-	char name[REDIS_NAME_SIZE];
-
-	redis_mark_write(&e->mark, redis_mark_name(e->key, e->env.node, name),
-	    e->keep, is_first, &w);
-	e->marked_at = uv_now(e->second.loop);
-	redis_send(e->link, 0, &w, fn, e);
+	redis_mark_write(&e->mark, e->mark_name, e->keep, is_first, out);
+	e->marked_at = now_of(e);
 }
 
 static void work(struct export *e)
 {
-	const struct export_slice *slice = e->slice;
+	struct redis_words w = { 0 };
 
-	*e->why = '\0';
-	redis_turn_begin(&e->turn);
 	/* Time has gone by when it waited, but then it comes anew. */
-	for (size_t i = 0; i < slice->count; i++)
-		tell_change(e, &slice->changes[i], slice->now);
-	if (e->turn.first == e->turn.asked) {
+	if (!redis_batch_begin(&e->batch, e->slice)) {
 		finish(e, true);
 		return;
 	}
 	redis_mark_next(&e->mark);
-	redis_turn_ask(&e->turn);
-	set_mark(e, false, on_marked);
+	write_mark(e, false, &w);
+	redis_batch_add(&e->batch, &w, on_marked, e);
 }
 
 static void redis_apply(struct export *e, const struct export_slice *slice)
@@ -279,27 +213,27 @@ static void redis_apply(struct export *e, const struct export_slice *slice)
 /* --- replicas --------------------------------------------------------------
  */
 
-static void wait_replicas(struct export *e);
-
 static void on_waited(void *ctx, const struct redis_reply *reply)
 {
 	struct export *e = ctx;
+	char why[TROUBLE_SIZE / 2];
 
-	if (!hear(e, reply))
+	e->waiting = false;
+	if (!reply || !e->ready)
 		return;
 	if (reply->type == REDIS_ERROR) {
-		note(e, reply);
-		conclude(e);
+		tell_error(e, reply);
+		finish(e, false);
 		return;
 	}
 	if (reply->integer >= e->replicas) {
 		finish(e, true);
 		return;
 	}
-	(void)snprintf(e->why, sizeof(e->why),
+	(void)snprintf(why, sizeof(why),
 	    "%" PRId64 " of %" PRId64 " replicas hold the last changes",
 	    reply->integer, e->replicas);
-	e->env.trouble(e->env.ctx, e->why);
+	tell_trouble(e, why);
 	wait_replicas(e);
 }
 
@@ -310,40 +244,22 @@ static void wait_replicas(struct export *e)
 	redis_add(&w, "WAIT");
 	redis_add_number(&w, e->replicas);
 	redis_add_number(&w, e->timeout);
-	e->turn.waits = true;
-	ask(e, e->timeout, &w, on_waited);
-}
-
-/* All of the slice is answered. */
-static void conclude(struct export *e)
-{
-	if (*e->why) {
-		tell_trouble(e);
-		finish(e, false);
-	} else if (e->replicas > 0) {
-		wait_replicas(e);
-	} else {
-		finish(e, true);
-	}
+	e->waiting = true;
+	redis_send(e->link, e->timeout, &w, on_waited, e);
 }
 
 /* --- the mark --------------------------------------------------------------
  */
 
+static const char no_sense[] = "a reply that makes no sense";
+
 /* A slice that waited comes again, as the leases are now. */
 static void on_ready(struct export *e)
 {
 	e->ready = true;
-	e->env.trouble(e->env.ctx, NULL);
-	if (e->slice)
+	tell_good(e);
+	if (e->slice && !e->waiting)
 		finish(e, false);
-}
-
-/* The mark cannot be read or written, so nothing else is tried. */
-static void stand_still(struct export *e, const struct redis_reply *reply)
-{
-	note(e, reply);
-	tell_trouble(e);
 }
 
 static void on_begun(void *ctx, const struct redis_reply *reply)
@@ -353,11 +269,23 @@ static void on_begun(void *ctx, const struct redis_reply *reply)
 	if (!reply)
 		return;
 	if (reply->type == REDIS_ERROR) {
-		stand_still(e, reply);
+		tell_error(e, reply);
+		return;
+	}
+	if (!redis_is_text(reply, "OK")) {
+		redis_link_again(e->link, no_sense);
 		return;
 	}
 	e->begun = true;
 	on_ready(e);
+}
+
+static void set_mark(struct export *e, bool is_first, redis_reply_fn *fn)
+{
+	struct redis_words w = { 0 };
+
+	write_mark(e, is_first, &w);
+	redis_send(e->link, 0, &w, fn, e);
 }
 
 static void begin(struct export *e)
@@ -365,25 +293,25 @@ static void begin(struct export *e)
 	set_mark(e, true, on_begun);
 }
 
-/* The server does not hold what we told it. */
-static void begin_anew(struct export *e)
+static void tell_anew(struct export *e)
 {
-	uint64_t now = uv_now(e->second.loop);
-
-	e->ready = false;
-	/* Two that have the ledger of one node would never come to an end. */
-	if (e->anew_at && now - e->anew_at < ANEW_MS) {
-		e->env.trouble(e->env.ctx, "another one is this node, too, or "
-					   "the server loses all again");
+	if (!redis_losses_tell(&e->losses, now_of(e)))
 		return;
-	}
-	e->anew_at = now;
-	e->begun = false;
-	log_info(LOG_EXPORT_STATE,
-	    "export=%s state=anew reason=\"the server lost changes\"",
-	    e->env.name);
-	redis_mark_begin(&e->mark);
+	if (!has_rival(e))
+		log_info(LOG_EXPORT_STATE,
+		    "export=%s state=anew reason=\"the server lost changes\" "
+		    "next=\"tells all leases again\"",
+		    e->env.name);
 	e->env.again(e->env.ctx);
+}
+
+/* The server does not hold what we told it. */
+static void begin_anew(struct export *e, enum redis_marked found)
+{
+	redis_losses_add(&e->losses, found == REDIS_MARK_OTHER, now_of(e));
+	e->ready = e->begun = false;
+	redis_mark_anew(&e->mark);
+	tell_anew(e);
 	begin(e);
 }
 
@@ -395,67 +323,72 @@ static void on_kept(void *ctx, const struct redis_reply *reply)
 
 	if (reply && reply->type != REDIS_ERROR &&
 	    !redis_is_text(reply, e->mark.before))
-		begin_anew(e);
+		begin_anew(e, redis_mark_compare(&e->mark, reply));
 }
 
 /* It must not run out while nothing changes. Only who has just found it there
  * may write it. */
 static void keep_mark(struct export *e)
 {
-	uint64_t now = uv_now(e->second.loop);
-
-	if (now - e->marked_at >= (uint64_t)e->keep / 4)
+	if (now_of(e) - e->marked_at >= (uint64_t)e->keep / 4)
 		set_mark(e, false, on_kept);
 }
 
 static void on_compared(void *ctx, const struct redis_reply *reply)
 {
 	struct export *e = ctx;
+	enum redis_marked found;
 
 	e->comparing = false;
 	if (!reply)
 		return;
+	/* It cannot be written either, so nothing else is tried. */
 	if (reply->type == REDIS_ERROR) {
-		stand_still(e, reply);
+		tell_error(e, reply);
+		return;
+	}
+	if (reply->type != REDIS_TEXT && reply->type != REDIS_NIL) {
+		redis_link_again(e->link, no_sense);
 		return;
 	}
 	/* A batch that began meanwhile comes behind it, and compares itself. */
-	if (redis_turn_writes(&e->turn))
+	if (is_writing(e))
 		return;
-	switch (redis_mark_compare(&e->mark, reply)) {
-	case REDIS_MARK_NOW:
+	found = redis_mark_compare(&e->mark, reply);
+	if (found == REDIS_MARK_NOW) {
 		redis_mark_good(&e->mark);
-		break;
-	case REDIS_MARK_BEFORE:
+	} else if (found == REDIS_MARK_BEFORE) {
 		redis_mark_bad(&e->mark);
-		break;
-	case REDIS_MARK_OTHER:
-		begin_anew(e);
+	} else {
+		begin_anew(e, found);
 		return;
 	}
 	keep_mark(e);
 	if (!e->ready)
 		on_ready(e);
+	else if (e->rivalled && !has_rival(e))
+		tell_good(e);
 }
 
 static void compare(struct export *e)
 {
 	struct redis_words w = { 0 };
-	char name[REDIS_NAME_SIZE];
 
 	redis_add(&w, "GET");
-	redis_add(&w, redis_mark_name(e->key, e->env.node, name));
+	redis_add(&w, e->mark_name);
 	e->comparing = true;
 	redis_send(e->link, 0, &w, on_compared, e);
 }
 
-static void on_second(uv_timer_t *timer)
+static void on_tick(void *ctx)
 {
-	struct export *e = timer->data;
+	struct export *e = ctx;
 
+	if (!redis_link_is_up(e->link))
+		return;
+	tell_anew(e);
 	/* A batch under way compares by itself. */
-	if (!redis_link_is_up(e->link) || e->comparing ||
-	    redis_turn_writes(&e->turn))
+	if (e->comparing || is_writing(e))
 		return;
 	if (e->begun)
 		compare(e);
@@ -475,30 +408,46 @@ static void on_up(void *ctx)
 	begin(e);
 }
 
-/* Lost, or not found at all. */
+/* Lost, or not found at all: the link's to tell. */
 static void on_down(void *ctx)
 {
 	struct export *e = ctx;
 
 	e->ready = e->comparing = false;
-	e->env.trouble(e->env.ctx, redis_link_trouble(e->link, NULL));
+	trouble_note(&e->trouble, redis_link_trouble(e->link, NULL));
+	report(e);
 }
 
 /* --- the kind --------------------------------------------------------------
  */
 
-static void redis_needs(
-    const struct conf_section *conf, struct export_needs *out)
+static void release(void *ctx)
 {
-	(void)conf;
-	out->connect = true;
-}
+	struct export *e = ctx;
 
-static void release(struct export *e)
-{
 	redis_link_close(&e->link);
 	replica_keys_free(&e->keys);
 	free(e);
+}
+
+static void init(struct export *e, const struct export_env *env,
+    const struct conf_section *conf)
+{
+	e->env = *env;
+	e->conf = conf;
+	e->timeout = conf_number(conf, "timeout");
+	e->keep = 2 * env->ttl > KEEP_LEAST_MS ? 2 * env->ttl : KEEP_LEAST_MS;
+	e->replicas = conf_number(conf, "wait-replicas");
+	e->batch = (struct redis_batch){ .env = &e->env,
+		.key = conf_string(conf, "key"),
+		.keep = e->keep,
+		.done = on_batch,
+		.ctx = e };
+	must(replica_node(env->node, &e->batch.node));
+	redis_mark_init(&e->mark);
+	(void)redis_mark_name(e->batch.key, env->node, env->name, e->mark_name);
+	trouble_init(&e->trouble, LOG_EXPORT_ERROR, LOG_EXPORT_STATE, "export",
+	    env->name, "key", e->batch.key);
 }
 
 static struct export *redis_open(const struct export_env *env,
@@ -512,29 +461,23 @@ static struct export *redis_open(const struct export_env *env,
 		.failed = on_down,
 		.ctx = e };
 
-	e->env = *env;
-	e->conf = conf;
-	e->key = conf_string(conf, "key");
-	e->timeout = conf_number(conf, "timeout");
-	e->keep = 2 * env->ttl > KEEP_LEAST_MS ? 2 * env->ttl : KEEP_LEAST_MS;
-	e->replicas = conf_number(conf, "wait-replicas");
-	must(replica_node(env->node, &e->node));
-	redis_mark_begin(&e->mark);
+	init(e, env, conf);
 	e->keys = replica_keys_read(conf_string(conf, "keys"), err);
 	if (e->keys)
 		e->link = redis_link_new(&link, conf, err);
-	if (e->link)
-		return e;
-	release(e);
-	return NULL;
+	if (!e->link) {
+		release(e);
+		return NULL;
+	}
+	e->batch.keys = e->keys;
+	e->batch.link = e->link;
+	return e;
 }
 
 static void redis_start(struct export *e, uv_loop_t *loop)
 {
-	must(uv_timer_init(loop, &e->second) == 0);
-	e->second.data = e;
-	(void)uv_timer_start(&e->second, on_second, SECOND_MS, SECOND_MS);
-	e->handles = 1;
+	e->loop = loop;
+	ticker_start(&e->ticker, loop, on_tick, e);
 	redis_link_start(e->link, loop);
 }
 
@@ -542,54 +485,43 @@ static int redis_test(struct export *e, struct err *err)
 {
 	char absent[REDIS_NAME_SIZE], stream[REDIS_NAME_SIZE];
 	const struct redis_try tries[] = {
-		{ "+get", { "GET", redis_name(e->key, "test", absent) } },
+		{ "+get", { "GET", redis_name(e->batch.key, "test", absent) } },
 		/* XX: there is no such key, and there will be none. */
 		{ "+set", { "SET", absent, "x", "XX" } },
 		{ "+del", { "DEL", absent } },
 		/* No entry may have this number. */
-		{ "+xadd", { "XADD", redis_name(e->key, "changes", stream),
-			       "0-0", "r", "x" } },
+		{ "+xadd",
+		    { "XADD", redis_name(e->batch.key, "changes", stream),
+			"0-0", "r", "x" } },
 		/* Nobody needs it who does not wait. */
 		{ e->replicas ? "+wait" : NULL, { "WAIT", "0", "1" } },
 		{ 0 },
 	};
 
 	return redis_check(
-	    e->link, conf_string(e->conf, "user"), e->key, tries, err);
-}
-
-static void on_closed(uv_handle_t *handle)
-{
-	release(handle->data);
+	    e->link, conf_string(e->conf, "user"), e->batch.key, tries, err);
 }
 
 static void redis_close(struct export **ep)
 {
 	struct export *e = *ep;
-	uv_loop_t *loop;
 
 	*ep = NULL;
 	if (!e)
 		return;
-	if (!e->handles) {
-		release(e);
-		return;
-	}
-	loop = e->second.loop;
 	redis_link_stop(e->link);
-	uv_close((uv_handle_t *)&e->second, on_closed);
-	(void)uv_run(loop, UV_RUN_NOWAIT);
+	ticker_close(&e->ticker, release, e);
 }
 
 const struct export_kind export_redis = {
 	.name = "redis",
 	.help = "Tells the other nodes of a site, by a Redis or Valkey server.",
 	.role = ROLE_CONNECTOR,
+	.connects = true,
 	.options = redis_options,
 	.by_user = true,
 	.whole = true,
 	.revocations = true,
-	.needs = redis_needs,
 	.check = redis_setup_check,
 	.test = redis_test,
 	.open = redis_open,

@@ -18,25 +18,21 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <unistd.h>
-#include <uv.h>
 
 #include "base/log.h"
 #include "base/mem.h"
-#include "sql/ask.h"
-#include "sql/text.h"
+#include "base/trouble.h"
 #include "sql_bring.h"
 #include "sql_probe.h"
 #include "sql_witness.h"
 #include "target.h"
+#include "ticker.h"
 
 enum {
-	TICK_MS = 1000,
-	PURGE_TICKS = 60,
-	BUSY_TRIES = 5,     /* before the log tells */
-	WITNESS_TICKS = 60, /* between snapshots for want of it */
-	IDENTITY_SIZE = 80,
-	WHY_SIZE = sizeof(((struct err *)0)->text),
+	PATIENCE = 5, /* failures that may pass, before the log tells */
+	/* Between purges, words of what was left out, and snapshots for want
+	 * of the witness. */
+	MINUTE_MS = 60 * 1000,
 	IPV6_WRITE = 0,
 	IPV6_SKIP = 1
 };
@@ -52,7 +48,7 @@ static const struct option sql_options[] = { SQL_OPTIONS,
 	    "later, stays until its time is over." },
 	OPTION_END };
 
-enum job { JOB_NONE, JOB_LOOK, JOB_IDENTITY, JOB_SLICE, JOB_PURGE };
+enum job { JOB_NONE, JOB_LOOK, JOB_WITNESS, JOB_SLICE, JOB_PURGE };
 
 struct export
 {
@@ -64,60 +60,70 @@ struct export
 	struct sql_session *session;
 	struct sql_bring *bring;
 	struct sql_look look;
-	uv_loop_t *loop;
-	uv_timer_t tick;
-	unsigned ticks;
+	struct ticker ticker;
 	enum job job;
-	bool fit;           /* the table was looked at and is good */
-	bool anew;          /* since then it has told another identity */
-	bool begun;         /* the table holds something of ours, or did */
-	bool looks, purges; /* it is time for that */
-	unsigned busy;      /* how often, one after another */
-	char identity[IDENTITY_SIZE];
+	bool fit;          /* the table was looked at and is good */
+	bool anew;         /* it is another, whatever the witness says */
+	bool begun;        /* the table holds something of ours, or did */
+	bool looks;        /* it is time for that */
+	unsigned failures; /* that may pass, one after another */
+	/* By the boot clock: not before. */
+	int64_t purge_at, witness_at, left_out_at;
 	ino_t file; /* sqlite: of the file that is open */
 	struct sql_witness witness;
-	unsigned witness_from, tell_from; /* ticks */
 	const struct export_slice *slice; /* NULL: nothing to do */
-	char wrong[WHY_SIZE];             /* as the log knows it; "": nothing */
-	char doubt[WHY_SIZE];             /* the last look's, not yet told */
+	struct trouble trouble;
+	enum job failing;                            /* what it is of */
+	char doubt[sizeof(((struct err *)0)->text)]; /* it is not told yet */
 	struct sql_left_out left_out, told;
 };
 
 /* --- what is wrong ---------------------------------------------------------
  */
 
-/* Once, until it is another or has passed. Its quotes would end the log's. */
-static void tell(struct export *e, const char *why)
+static void show(const struct export *e)
 {
-	char text[WHY_SIZE];
+	const char *gone = sql_session_trouble(e->session);
 
-	(void)snprintf(text, sizeof(text), "%s", why);
-	for (char *p = text; (p = strchr(p, '"')) != NULL;)
-		*p = '\'';
-	if (strcmp(e->wrong, why) != 0)
-		log_error(LOG_EXPORT_ERROR,
-		    "export=%s table=%s error=\"%s\" next=\"tries again\"",
-		    e->env.name, e->table.name, text);
-	(void)snprintf(e->wrong, sizeof(e->wrong), "%s", why);
-	e->env.trouble(e->env.ctx, e->wrong);
+	e->env.trouble(e->env.ctx, gone ? gone : trouble_text(&e->trouble));
 }
 
-static void tell_good(struct export *e)
+/* The first of several stands until it is over; a look knows best. */
+static void tell(struct export *e, enum job job, const char *why)
 {
-	if (*e->wrong)
-		log_info(LOG_EXPORT_STATE, "export=%s table=%s state=good",
-		    e->env.name, e->table.name);
-	*e->wrong = '\0';
-	e->env.trouble(e->env.ctx, NULL);
+	if (e->failing != JOB_NONE && e->failing != job && job != JOB_LOOK)
+		return;
+	e->failing = job;
+	trouble_tell(&e->trouble, why);
+	show(e);
+}
+
+static void tell_good(struct export *e, enum job job)
+{
+	if (e->failing == job) {
+		e->failing = JOB_NONE;
+		trouble_over(&e->trouble);
+	}
+	show(e);
+}
+
+/* Whether the minute since the last time is over; another one begins. */
+static bool is_time(int64_t *at)
+{
+	int64_t now = clock_now().boot;
+
+	if (now < *at)
+		return false;
+	*at = now + MINUTE_MS;
+	return true;
 }
 
 /* At most once a minute, however many there are. */
 static void tell_left_out(struct export *e)
 {
-	if (e->ticks < e->tell_from ||
-	    memcmp(&e->told, &e->left_out, sizeof(e->told)) == 0)
+	if (memcmp(&e->told, &e->left_out, sizeof(e->told)) == 0 ||
+	    !is_time(&e->left_out_at))
 		return;
-	e->tell_from = e->ticks + PURGE_TICKS;
 	e->told = e->left_out;
 	log_warn(LOG_EXPORT_ERROR,
 	    "export=%s table=%s left-out-networks=%" PRIu64
@@ -141,36 +147,49 @@ static void finish(struct export *e, bool good)
 /* The next job, if there is one. */
 static void proceed(struct export *e);
 
+static void end_job(struct export *e)
+{
+	enum job job = e->job;
+
+	e->job = JOB_NONE;
+	tell_good(e, job);
+	proceed(e);
+}
+
 static void fail(struct export *e, enum sql_fault fault, const char *text)
 {
+	enum job job = e->job;
+	bool passes = false;
+
 	e->job = JOB_NONE;
 	switch (fault) {
 	case SQL_FAULT_GONE:
 	case SQL_FAULT_LOGIN:
-		/* The session has said so. */
+		/* The session has told. */
 		e->fit = false;
-		e->env.trouble(e->env.ctx, text);
-		break;
+		show(e);
+		finish(e, false);
+		return;
 	case SQL_FAULT_NO_TABLE:
-		/* Whatever comes in its place. */
-		e->anew = true;
-		e->fit = false;
-		break;
 	case SQL_FAULT_NO_COLUMN:
 	case SQL_FAULT_DENIED:
+		/* A look says more; but it may find nothing. */
+		e->anew |= fault == SQL_FAULT_NO_TABLE;
 		e->fit = false;
+		passes = true;
 		break;
 	case SQL_FAULT_BUSY:
-		if (++e->busy >= BUSY_TRIES)
-			tell(e, text);
+		passes = true;
 		break;
 	case SQL_FAULT_NONE:
 	case SQL_FAULT_DUPLICATE:
 	case SQL_FAULT_FULL:
 	case SQL_FAULT_OTHER:
-		tell(e, text);
 		break;
 	}
+	e->failures += e->slice != NULL;
+	if (!passes || e->failures >= PATIENCE)
+		tell(e, job, text);
 	finish(e, false);
 }
 
@@ -192,8 +211,7 @@ static void take_look(struct export *e)
 		e->anew |= l->created;
 		e->fit = true;
 		*e->doubt = '\0';
-		e->job = JOB_NONE;
-		proceed(e);
+		end_job(e);
 		return;
 	case SQL_LOOK_WRONG:
 		/* Told when it is found twice: a table that is being made or
@@ -205,29 +223,20 @@ static void take_look(struct export *e)
 		break;
 	}
 	if (!doubtful)
-		tell(e, l->err.text);
+		tell(e, JOB_LOOK, l->err.text);
 	e->job = JOB_NONE;
 	finish(e, false);
-}
-
-static const char *result_text(const void *ctx, size_t row, size_t column)
-{
-	const char *text = sql_result_value(ctx, row, column).text;
-
-	return text ? text : "";
 }
 
 static void on_look(void *ctx, const struct sql_result *r)
 {
 	struct export *e = ctx;
-	const struct sql_look_answer answer = { r->fault, r->text, r->rows,
-		result_text, r };
 
 	if (r->fault == SQL_FAULT_GONE || r->fault == SQL_FAULT_LOGIN) {
 		fail(e, r->fault, r->text);
 		return;
 	}
-	sql_look_take(&e->look, &answer);
+	sql_look_take(&e->look, r);
 	take_look(e);
 }
 
@@ -262,22 +271,8 @@ static void begin_anew(struct export *e)
 	e->env.again(e->env.ctx);
 }
 
-static void on_any_row(void *ctx, const struct sql_result *r)
-{
-	struct export *e = ctx;
-
-	if (r->fault != SQL_FAULT_NONE) {
-		fail(e, r->fault, r->text);
-		return;
-	}
-	if (r->rows == 0)
-		begin_anew(e);
-	e->job = JOB_NONE;
-	proceed(e);
-}
-
-static void on_witness(
-    void *ctx, enum sql_fault fault, const char *text, bool lost)
+static void on_witness(void *ctx, enum sql_fault fault, const char *text,
+    enum sql_witness_says says)
 {
 	struct export *e = ctx;
 
@@ -285,63 +280,12 @@ static void on_witness(
 		fail(e, fault, text);
 		return;
 	}
-	if (lost && e->ticks >= e->witness_from) {
-		e->witness_from = e->ticks + WITNESS_TICKS;
+	if (e->anew || says == SQL_WITNESS_OTHER ||
+	    (says == SQL_WITNESS_LOST && is_time(&e->witness_at)))
 		begin_anew(e);
-	}
-	e->job = JOB_NONE;
-	proceed(e);
-}
-
-static void on_identity(void *ctx, const struct sql_result *r)
-{
-	struct export *e = ctx;
-	const char *text;
-	bool first = !*e->identity;
-
-	if (r->fault != SQL_FAULT_NONE || r->rows == 0) {
-		fail(e, r->fault ? r->fault : SQL_FAULT_NO_TABLE, r->text);
-		return;
-	}
-	text = result_text(r, 0, 0);
-	if (!first && strcmp(text, e->identity) != 0)
-		e->anew = true;
-	(void)snprintf(
-	    e->identity, sizeof(e->identity), "%s", *text ? text : "none");
-	if (e->anew) {
-		begin_anew(e);
-		e->job = JOB_NONE;
-		proceed(e);
-	} else if (first && e->begun && e->table.shared) {
-		/* What is ours is known by having been written. */
+	else if (says == SQL_WITNESS_UNKNOWN)
 		e->env.again(e->env.ctx);
-		e->job = JOB_NONE;
-		proceed(e);
-	} else if (first && e->begun) {
-		/* It may have been emptied while nobody looked. */
-		AUTO_FREE char *any = sql_text_addresses(&e->table, true, 1);
-
-		sql_session_run(e->session, any, NULL, 0, on_any_row, e);
-	} else {
-		sql_witness_ask(&e->witness, clock_now().wall, e->table.shared);
-	}
-}
-
-static void ask_identity(struct export *e)
-{
-	AUTO_FREE char *text = sql_text_identity(e->table.engine);
-	AUTO_FREE char *name = sql_text_table(&e->table);
-	char schema[SQL_NAME_MAX + 1], part[SQL_NAME_MAX + 1];
-	struct sql_value values[2];
-
-	e->job = JOB_IDENTITY;
-	e->looks = false;
-	sql_table_parts(&e->table, schema, part);
-	values[0] =
-	    sql_value_of(e->table.engine == SQL_POSTGRESQL ? name : schema);
-	values[1] = sql_value_of(part);
-	sql_session_run(e->session, text, values,
-	    e->table.engine == SQL_POSTGRESQL ? 1 : 2, on_identity, e);
+	end_job(e);
 }
 
 /* --- the order of things ---------------------------------------------------
@@ -355,13 +299,14 @@ static void proceed(struct export *e)
 		finish(e, false);
 	} else if (!e->fit) {
 		begin_look(e);
-	} else if (!*e->identity || e->anew || e->looks) {
-		ask_identity(e);
+	} else if (!*e->witness.identity || e->anew || e->looks) {
+		e->job = JOB_WITNESS;
+		e->looks = false;
+		sql_witness_ask(&e->witness, clock_now().wall, e->begun);
 	} else if (e->slice) {
 		e->job = JOB_SLICE;
 		sql_bring_slice(e->bring, e->slice);
-	} else if (e->purges) {
-		e->purges = false;
+	} else if (is_time(&e->purge_at)) {
 		e->job = JOB_PURGE;
 		sql_bring_purge(e->bring, clock_now().wall);
 	}
@@ -370,22 +315,18 @@ static void proceed(struct export *e)
 static void on_brought(void *ctx, enum sql_fault fault, const char *text)
 {
 	struct export *e = ctx;
-	enum job job = e->job;
 
 	if (fault != SQL_FAULT_NONE) {
 		fail(e, fault, text);
 		return;
 	}
-	e->job = JOB_NONE;
-	if (job == JOB_SLICE) {
+	if (e->job == JOB_SLICE) {
 		e->begun = true;
-		e->busy = 0;
-		sql_witness_note(
-		    &e->witness, &e->table, sql_bring_rows(e->bring));
-		tell_good(e);
+		e->failures = 0;
+		sql_witness_note(&e->witness, sql_bring_rows(e->bring));
 		finish(e, true);
 	}
-	proceed(e);
+	end_job(e);
 }
 
 static ino_t file_of(const struct export *e)
@@ -407,23 +348,16 @@ static void on_connected(void *ctx)
 	/* An older one may have the same identity. */
 	e->anew |= e->file && e->file != file_of(e);
 	e->file = file_of(e);
-	if (!*e->wrong)
-		e->env.trouble(e->env.ctx, NULL);
 	proceed(e);
 }
 
-static void on_tick(uv_timer_t *timer)
+static void on_tick(void *ctx)
 {
-	struct export *e = timer->data;
+	struct export *e = ctx;
 
-	e->ticks++;
-	if (e->ticks % PURGE_TICKS == 0)
-		e->purges = true;
 	tell_left_out(e);
-	if (sql_session_is_connected(e->session))
-		e->looks = true;
-	else
-		e->env.trouble(e->env.ctx, "not connected to the database");
+	show(e);
+	e->looks = true;
 	proceed(e);
 }
 
@@ -467,8 +401,11 @@ static void sql_needs(const struct conf_section *conf, struct export_needs *out)
 	out->write[0] = directory;
 }
 
-static void release(struct export *e)
+static void release(void *ctx)
 {
+	struct export *e = ctx;
+
+	sql_bring_free(&e->bring);
 	sql_place_free(&e->place);
 	sql_look_end(&e->look);
 	free(e);
@@ -484,6 +421,8 @@ static int open_all(struct export *e, struct err *err)
 
 	if (read_table(e->conf, e->env.ttl, &e->table, err) < 0)
 		return -1;
+	trouble_init(&e->trouble, LOG_EXPORT_ERROR, LOG_EXPORT_STATE, "export",
+	    e->env.name, "table", e->table.name);
 	if (e->table.period < e->env.ttl)
 		return err_set(err, EXIT_USER,
 		    "period: %" PRId64 " s is less than the ttl of leases, "
@@ -506,7 +445,6 @@ static struct export *sql_open(const struct export_env *env,
 	e->env = *env;
 	e->conf = conf;
 	e->begun = env->resumes;
-	e->purges = true; /* what was over before we came */
 	if (open_all(e, err) == 0)
 		return e;
 	release(e);
@@ -522,43 +460,25 @@ static void sql_start(struct export *e, uv_loop_t *loop)
 		.done = on_brought,
 		.ctx = e };
 
-	e->loop = loop;
 	sql_place_free(&e->place);
 	e->bring = sql_bring_new(&env, e->session);
 	e->witness.table = &e->table;
 	e->witness.session = e->session;
 	e->witness.done = on_witness;
 	e->witness.ctx = e;
-	must(uv_timer_init(loop, &e->tick) == 0);
-	e->tick.data = e;
-	(void)uv_timer_start(&e->tick, on_tick, TICK_MS, TICK_MS);
+	ticker_start(&e->ticker, loop, on_tick, e);
 	sql_session_start(e->session, loop);
-}
-
-static void on_closed(uv_handle_t *handle)
-{
-	struct export *e = handle->data;
-
-	sql_bring_free(&e->bring);
-	release(e);
 }
 
 static void sql_close(struct export **ep)
 {
 	struct export *e = *ep;
-	uv_loop_t *loop;
 
 	*ep = NULL;
 	if (!e)
 		return;
-	loop = e->loop;
 	sql_session_close(&e->session);
-	if (!loop) {
-		release(e);
-		return;
-	}
-	uv_close((uv_handle_t *)&e->tick, on_closed);
-	(void)uv_run(loop, UV_RUN_NOWAIT);
+	ticker_close(&e->ticker, release, e);
 }
 
 static int sql_test(struct export *e, struct err *err)
@@ -573,6 +493,7 @@ const struct export_kind export_sql = {
 	.options = sql_options,
 	.needs = sql_needs,
 	.check = sql_check,
+	.same = sql_table_same,
 	.test = sql_test,
 	.open = sql_open,
 	.start = sql_start,

@@ -16,6 +16,7 @@
 
 #include "base/mem.h"
 #include "sql/text.h"
+#include "sql_known.h"
 
 enum {
 	PAGE = 1000, /* addresses read at a time */
@@ -90,11 +91,6 @@ static void over(struct sql_bring *b, enum sql_fault fault, const char *text)
 	b->env.done(b->env.ctx, fault, text);
 }
 
-static struct sql_value text_value(const char *text)
-{
-	return (struct sql_value){ text, strlen(text) };
-}
-
 /* --- leftovers of a snapshot -----------------------------------------------
  */
 
@@ -150,7 +146,7 @@ static void drop_page(struct sql_bring *b)
 	}
 	n = sql_rows_group(n);
 	for (size_t i = 0; i < n; i++)
-		values[i] = text_value(b->page[b->page_done + i]);
+		values[i] = sql_value_of(b->page[b->page_done + i]);
 	b->page_done += n;
 	sql_session_run(
 	    b->session, text_for(b, false, n), values, n, on_page_dropped, b);
@@ -198,7 +194,7 @@ static void read_page(struct sql_bring *b)
 	struct sql_value behind = { 0 };
 
 	if (b->behind)
-		behind = text_value(b->behind);
+		behind = sql_value_of(b->behind);
 	sql_session_run(
 	    b->session, text, &behind, b->behind ? 1 : 0, on_page, b);
 }
@@ -310,11 +306,11 @@ static void drop_rows(struct sql_bring *b)
 	size_t used = 0;
 
 	for (size_t i = 0; i < n; i++) {
-		const struct sql_row *row = &b->rows.drop[b->drop + i];
+		const struct sql_lease_row *row = &b->rows.drop[b->drop + i];
 
-		values[used++] = text_value(row->address);
+		values[used++] = sql_value_of(row->address);
 		if (b->written)
-			values[used++] = text_value(row->time);
+			values[used++] = sql_value_of(row->time);
 	}
 	sql_session_run(
 	    b->session, text_for(b, false, n), values, used, on_dropped, b);
@@ -431,7 +427,7 @@ static void on_purged(void *ctx, const struct sql_result *r)
 static void purge(struct sql_bring *b)
 {
 	AUTO_FREE char *text = sql_text_purge(b->env.table);
-	struct sql_value cutoff = text_value(b->cutoff);
+	struct sql_value cutoff = sql_value_of(b->cutoff);
 
 	sql_session_run(b->session, text, &cutoff, 1, on_purged, b);
 }

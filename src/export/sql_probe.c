@@ -6,15 +6,9 @@
 
 #include <sys/stat.h>
 
+#include "base/role.h"
 #include "sql/ask.h"
 #include "sql/look.h"
-
-enum { TEST_MS = 3000 };
-
-static const char *ask_text(const void *ctx, size_t row, size_t column)
-{
-	return sql_ask_text(ctx, row, column);
-}
 
 /* Looks at the table as the export would, but makes nothing. */
 static int look_once(struct sql_ask *a, const struct sql_table *of,
@@ -25,15 +19,8 @@ static int look_once(struct sql_ask *a, const struct sql_table *of,
 	sql_look_begin(l, &table);
 	l->tries = true;
 	while (l->verdict == SQL_LOOK_GOES_ON) {
-		struct err why = { 0 };
-		struct sql_look_answer answer = { .text = ask_text, .ctx = a };
-
-		answer.fault =
-		    sql_ask_run(a, l->statement, l->params, l->count, &why);
-		answer.fault_text = why.text;
-		if (answer.fault == SQL_FAULT_NONE)
-			answer.rows = sql_ask_rows(a);
-		sql_look_take(l, &answer);
+		(void)sql_ask_run(a, l->statement, l->params, l->count, NULL);
+		sql_look_take(l, sql_ask_result(a));
 	}
 	if (l->verdict == SQL_LOOK_GOOD ||
 	    (l->verdict == SQL_LOOK_NO_TABLE && of->create))
@@ -55,7 +42,7 @@ int sql_probe(const struct sql_engine *engine, const struct sql_place *of,
 	if (table->create && table->engine == SQL_SQLITE &&
 	    stat(place.database, &st) < 0)
 		return 0; /* it will be made */
-	a = sql_ask_open(engine, &place, TEST_MS, err);
+	a = sql_ask_open(engine, &place, CONNECTOR_TEST_MS, err);
 	if (!a)
 		return -1;
 	rc = look_once(a, table, &look, err);

@@ -9,7 +9,9 @@
  * than what was written last, or gone, the table lost something: it was
  * emptied, or an older one took its place. Then everything is told once more.
  * Of a slice whose end nobody saw (the connection was lost) both numbers are
- * good.
+ * good. A mark of another run may be of an old dump, too; one soon after
+ * another they are of a relaypassd that has a copy of our ledger, and so our
+ * name.
  *
  * Nobody remembers the mark through a restart, so each start tells everything.
  *
@@ -24,24 +26,20 @@
 
 #include "base/log.h"
 #include "base/mem.h"
+#include "base/trouble.h"
 #include "export.h"
 #include "replica/outbox.h"
 #include "sql/session.h"
 #include "sql/stream.h"
+#include "sql_mark.h"
+#include "ticker.h"
 
 enum {
-	TICK_MS = 1000,
-	TRIM_TICKS = 10,
-	DAY_TICKS = 24 * 3600,
-	DECIMAL = 10,
-	/* Losses that follow each other: two nodes of one id, for instance. */
-	PAUSE_MAX_MS = 60 * 1000,
-	QUIET_MS = 10 * 1000,
+	TRIM_MS = 10 * 1000,
+	DAY_MS = 24 * 3600 * 1000,
 	KEPT_MIN = 3600, /* s */
 	MS = 1000,
-	NUMBER_SIZE = 24,
-	MARK_SIZE = 64,
-	TROUBLE_SIZE = 200
+	NUMBER_SIZE = 24
 };
 
 struct export
@@ -50,30 +48,25 @@ struct export
 	const struct conf_section *conf;
 	struct replica_keys *keys;
 	const struct sql_engine *engine;
-	struct sql_place place;
+	struct sql_place place; /* until start() */
 	struct sql_session *session;
 	struct sql_stream text;
-	uv_timer_t tick;
-	uv_loop_t *loop;
-	int handles;
-	bool ticking;
+	struct ticker ticker;
+	struct trouble trouble;
+	/* What the log knows of: the text of a statement, or `rival`. */
+	const char *failing;
 
 	uint64_t node;
 	char mark_id[NUMBER_SIZE];
-	uint64_t run, slices;    /* of the mark: this process, and its slices */
-	bool marked;             /* the mark was set by this process */
-	bool lost;               /* it was another; a snapshot is to come */
-	uint64_t lost_at, pause; /* loop ms; until it is set again */
-	bool slicing;            /* a slice is with us, or on its way */
+	struct sql_mark mark;
+	bool marked;  /* the mark was set by this process */
+	bool lost;    /* it was another; a snapshot is to come */
+	bool slicing; /* a slice is with us, or on its way */
 	bool checking;
-	bool failing; /* and the log knows */
-	unsigned ticks;
-	bool touch; /* the mark is to look young */
-	bool trim_soon;
-	int64_t trimmed; /* to this id */
-	char *records;   /* of the slice */
+	int64_t trimmed;           /* to this id */
+	int64_t trim_at, touch_at; /* by the boot clock */
+	char *records;             /* of the slice */
 	size_t len, size, count;
-	char trouble[TROUBLE_SIZE];
 };
 
 static const struct option sql_stream_options[] = { SQL_STREAM_OPTIONS,
@@ -82,59 +75,56 @@ static const struct option sql_stream_options[] = { SQL_STREAM_OPTIONS,
 /* --- what is wrong ---------------------------------------------------------
  */
 
-static void tell_trouble(struct export *e, const struct sql_result *r)
-{
-	char shown[TROUBLE_SIZE];
+static const char rival[] = "rival";
 
-	(void)snprintf(e->trouble, sizeof(e->trouble), "%s",
-	    *r->text ? r->text : "the connection is lost");
-	e->env.trouble(e->env.ctx, e->trouble);
-	/* That is the session's to tell. */
-	if (e->failing || r->fault == SQL_FAULT_GONE)
-		return;
-	e->failing = true;
-	log_error(LOG_EXPORT_ERROR,
-	    "export=%s table=%s error=\"%s\" next=\"tries again\"", e->env.name,
-	    conf_string(e->conf, "table"),
-	    log_quote(e->trouble, strlen(e->trouble), shown, sizeof(shown)));
+static void show(const struct export *e)
+{
+	const char *gone = sql_session_trouble(e->session);
+
+	e->env.trouble(e->env.ctx, gone ? gone : trouble_text(&e->trouble));
 }
 
-static bool is_good(struct export *e, const struct sql_result *r)
+/* The first of several stands until it is over. */
+static void tell(struct export *e, const char *failing, const char *text)
 {
-	if (r->fault != SQL_FAULT_NONE) {
-		tell_trouble(e, r);
-		return false;
+	if (e->failing && e->failing != failing)
+		return;
+	e->failing = failing;
+	trouble_tell(&e->trouble, text);
+	show(e);
+}
+
+/* The same is good again. */
+static void tell_good(struct export *e, const char *failing)
+{
+	if (e->failing == failing) {
+		e->failing = NULL;
+		trouble_over(&e->trouble);
 	}
-	if (e->failing)
-		log_info(LOG_EXPORT_STATE, "export=%s state=good", e->env.name);
-	e->failing = false;
-	e->env.trouble(e->env.ctx, NULL);
-	return true;
+	show(e);
+}
+
+/* The answer to this statement. */
+static bool is_good(
+    struct export *e, const char *statement, const struct sql_result *r)
+{
+	if (r->fault == SQL_FAULT_NONE)
+		tell_good(e, statement);
+	else if (r->fault == SQL_FAULT_GONE || r->fault == SQL_FAULT_LOGIN)
+		show(e); /* the session tells the log */
+	else
+		tell(e, statement, r->text);
+	return r->fault == SQL_FAULT_NONE;
 }
 
 /* --- the mark --------------------------------------------------------------
  */
 
-/* "mark RUN SLICES" */
-static struct sql_value mark(
-    const struct export *e, uint64_t slices, char out[static MARK_SIZE])
-{
-	int n = snprintf(
-	    out, MARK_SIZE, "mark %016" PRIx64 " %" PRIu64, e->run, slices);
-
-	return (struct sql_value){ out, (size_t)n };
-}
-
-static struct sql_value text(const char *value)
-{
-	return (struct sql_value){ value, strlen(value) };
-}
-
 static void on_marked(void *ctx, const struct sql_result *r)
 {
 	struct export *e = ctx;
 
-	e->marked = is_good(e, r);
+	e->marked = is_good(e, e->text.mark, r);
 	if (e->marked && e->lost) {
 		e->lost = false;
 		e->env.again(e->env.ctx);
@@ -144,61 +134,89 @@ static void on_marked(void *ctx, const struct sql_result *r)
 /* Everything is told behind this, so nothing is missed. */
 static void set_mark(struct export *e)
 {
-	char value[MARK_SIZE];
-	const struct sql_value params[] = { text(e->mark_id), text(e->env.node),
-		mark(e, e->slices, value) };
+	char value[SQL_MARK_SIZE];
+	const struct sql_value params[] = { sql_value_of(e->mark_id),
+		sql_value_of(e->env.node), sql_mark_value(&e->mark, 0, value) };
 
 	sql_session_run(
 	    e->session, e->text.mark, params, COUNT_OF(params), on_marked, e);
 }
 
-static void tell_lost(struct export *e)
+static void tell_rival(struct export *e)
 {
-	uint64_t now = uv_now(e->loop);
+	char text[TROUBLE_SIZE];
 
-	if (!e->lost_at || now - e->lost_at > 2 * e->pause + QUIET_MS)
-		e->pause = 0;
-	else if (e->pause < PAUSE_MAX_MS)
-		e->pause = 2 * e->pause + TICK_MS;
-	e->lost_at = now ? now : 1;
-	log_warn(LOG_EXPORT_STATE,
-	    "export=%s table=%s state=anew reason=\"%s\" next=\"tells all "
-	    "leases "
-	    "again\"",
-	    e->env.name, conf_string(e->conf, "table"),
-	    e->pause > TICK_MS
-		? "again and again: does another relaypassd run on a copy of "
-		  "this ledger?"
-		: "the table lost rows: it was emptied, or an older one took "
-		  "its place");
+	(void)snprintf(text, sizeof(text),
+	    "another relaypassd writes as this node, %s: one of the two has a "
+	    "copy of the other's ledger; stop that one, rm -r its ledger and "
+	    "start it again",
+	    e->env.node);
+	tell(e, rival, text);
+}
+
+/* All is to be told anew, behind another mark. */
+static void begin_anew(struct export *e, bool is_other)
+{
+	int64_t now = clock_now().boot;
+
+	if (is_other)
+		sql_mark_count(&e->mark, now);
+	if (sql_mark_has_rival(&e->mark))
+		tell_rival(e);
+	else
+		log_warn(LOG_EXPORT_STATE,
+		    "export=%s table=%s state=anew reason=\"the table lost "
+		    "rows: it was emptied, or an older one took its place\" "
+		    "next=\"tells all leases again\"",
+		    e->env.name, conf_string(e->conf, "table"));
 	e->lost = true;
 	e->marked = false;
 	e->trimmed = 0;
-	if (e->pause == 0)
+	if (!is_other || sql_mark_may_set(&e->mark, now))
 		set_mark(e);
 }
 
 static void on_checked(void *ctx, const struct sql_result *r)
 {
 	struct export *e = ctx;
+	enum sql_marked says;
 
 	e->checking = false;
-	if (is_good(e, r) && r->rows == 0 && e->marked)
-		tell_lost(e);
+	if (!is_good(e, e->text.check, r) || !e->marked)
+		return;
+	says =
+	    sql_mark_compare(&e->mark, r->rows ? sql_result_text(r, 0, 0) : "");
+	if (says != SQL_MARK_GOOD)
+		begin_anew(e, says == SQL_MARK_OTHER);
+	else if (sql_mark_is_over(&e->mark, clock_now().boot))
+		tell_good(e, rival);
 }
 
 static void check_mark(struct export *e)
 {
-	char old[MARK_SIZE], new[MARK_SIZE];
-	const struct sql_value params[] = { text(e->mark_id),
-		mark(e, e->slices, old), mark(e, e->slices + 1, new) };
+	const struct sql_value id = sql_value_of(e->mark_id);
 
 	if (e->checking)
 		return;
 	e->checking = true;
-	sql_session_run(e->session, e->touch ? e->text.touch : e->text.check,
-	    params, COUNT_OF(params), on_checked, e);
-	e->touch = false;
+	sql_session_run(e->session, e->text.check, &id, 1, on_checked, e);
+}
+
+static void on_touched(void *ctx, const struct sql_result *r)
+{
+	struct export *e = ctx;
+
+	(void)is_good(e, e->text.touch, r);
+}
+
+static void touch_mark(struct export *e)
+{
+	char value[SQL_MARK_SIZE];
+	const struct sql_value params[] = { sql_value_of(e->mark_id),
+		sql_mark_value(&e->mark, 0, value) };
+
+	sql_session_run(
+	    e->session, e->text.touch, params, COUNT_OF(params), on_touched, e);
 }
 
 /* --- slices ----------------------------------------------------------------
@@ -249,37 +267,33 @@ static void collect(struct export *e, const struct export_slice *slice)
 static void on_inserted(void *ctx, const struct sql_result *r)
 {
 	struct export *e = ctx;
-	bool good = is_good(e, r);
+	bool good = is_good(e, e->text.insert, r);
 
 	e->slicing = false;
-	if (good) {
-		struct sql_value marks = sql_result_value(r, 0, INSERTED_MARKS);
-		/* These rows are there, whatever was before. */
-		if (marks.len == 1 && *marks.text == '1')
-			e->slices++;
-		else
-			tell_lost(e);
-	}
+	/* These rows are there, whatever was before. */
+	if (good && sql_result_number(r, 0, INSERTED_MARKS) == 1)
+		e->mark.slices++;
+	else if (good && e->marked)
+		check_mark(e);
 	e->env.done(e->env.ctx, good);
 }
 
 static void sql_stream_apply(struct export *e, const struct export_slice *slice)
 {
-	char old[MARK_SIZE], new[MARK_SIZE];
-	struct sql_value params[] = { text(e->env.node), { 0 },
-		text(e->mark_id), mark(e, e->slices + 1, new),
-		mark(e, e->slices, old), text(e->text.channel) };
+	char old[SQL_MARK_SIZE], new[SQL_MARK_SIZE];
+	struct sql_value params[] = { sql_value_of(e->env.node), { 0 },
+		sql_value_of(e->mark_id), sql_mark_value(&e->mark, 1, new),
+		sql_mark_value(&e->mark, 0, old),
+		sql_value_of(e->text.channel) };
 
 	collect(e, slice);
 	if (e->count == 0) {
+		tell_good(e, e->text.insert);
 		e->env.done(e->env.ctx, true);
 		return;
 	}
 	/* Later, as the leases are then. */
 	if (!e->marked || !sql_session_is_connected(e->session)) {
-		if (!*e->trouble)
-			e->env.trouble(
-			    e->env.ctx, "not connected to the database");
 		e->env.done(e->env.ctx, false);
 		return;
 	}
@@ -317,14 +331,7 @@ static void on_connected(void *ctx)
 static struct sql_value number(int64_t n, char out[static NUMBER_SIZE])
 {
 	(void)snprintf(out, NUMBER_SIZE, "%" PRId64, n);
-	return text(out);
-}
-
-static int64_t value(const struct sql_result *r, size_t column)
-{
-	struct sql_value v = sql_result_value(r, 0, column);
-
-	return v.text ? strtoll(v.text, NULL, DECIMAL) : 0;
+	return sql_value_of(out);
 }
 
 static void on_trimmed(void *ctx, const struct sql_result *r)
@@ -332,56 +339,64 @@ static void on_trimmed(void *ctx, const struct sql_result *r)
 	struct export *e = ctx;
 	int64_t to;
 
-	if (!is_good(e, r) || r->rows == 0)
+	if (!is_good(e, e->text.trim, r) || r->rows == 0)
 		return;
-	to = value(r, TRIMMED_TO);
+	to = sql_result_number(r, 0, TRIMMED_TO);
 	if (to > 0)
 		e->trimmed = to;
-	e->trim_soon = value(r, TRIMMED_LOOKED) >= SQL_STREAM_TRIM_ROWS &&
-		       (to > 0 || value(r, TRIMMED_ROWS) > 0);
+	/* There may be more. */
+	if (sql_result_number(r, 0, TRIMMED_LOOKED) >= SQL_STREAM_TRIM_ROWS &&
+	    (to > 0 || sql_result_number(r, 0, TRIMMED_ROWS) > 0))
+		e->trim_at = 0;
 }
 
-static void trim(struct export *e)
+static void trim(struct export *e, int64_t now)
 {
 	int64_t kept = 2 * e->env.ttl / MS;
-	int64_t now = clock_now().wall;
 	char seconds[NUMBER_SIZE], behind[NUMBER_SIZE], wall[NUMBER_SIZE],
 	    ended[NUMBER_SIZE];
 	const struct sql_value params[] = {
 		number(kept < KEPT_MIN ? KEPT_MIN : kept, seconds),
-		text(e->env.node), number(e->trimmed, behind),
+		sql_value_of(e->env.node), number(e->trimmed, behind),
 		number(now, wall), number(now - REPLICA_LINGERS, ended),
-		text(e->mark_id)
+		sql_value_of(e->mark_id)
 	};
 
-	e->trim_soon = false;
 	sql_session_run(
 	    e->session, e->text.trim, params, COUNT_OF(params), on_trimmed, e);
 }
 
-static void on_tick(uv_timer_t *timer)
+static void on_tick(void *ctx)
 {
-	struct export *e = timer->data;
+	struct export *e = ctx;
+	struct moment now = clock_now();
 
+	show(e);
 	if (!sql_session_is_connected(e->session) || e->slicing)
 		return;
-	if (++e->ticks % DAY_TICKS == 0) {
-		e->touch = true;
+	if (now.boot >= e->touch_at) {
+		e->touch_at = now.boot + DAY_MS;
 		e->trimmed = 0;
+		if (e->marked)
+			touch_mark(e);
 	}
 	if (e->marked)
 		check_mark(e);
-	else if (!e->lost || uv_now(e->loop) - e->lost_at >= e->pause)
+	else if (!e->lost || sql_mark_may_set(&e->mark, now.boot))
 		set_mark(e);
-	if (e->ticks % TRIM_TICKS == 0 || e->trim_soon)
-		trim(e);
+	if (now.boot >= e->trim_at) {
+		e->trim_at = now.boot + TRIM_MS;
+		trim(e, now.wall);
+	}
 }
 
 /* --- the kind --------------------------------------------------------------
  */
 
-static void release(struct export *e)
+static void release(void *ctx)
 {
+	struct export *e = ctx;
+
 	sql_session_close(&e->session);
 	replica_keys_free(&e->keys);
 	sql_stream_free(&e->text);
@@ -414,8 +429,10 @@ static struct export *sql_stream_open(const struct export_env *env,
 
 	e->env = *env;
 	e->conf = conf;
+	trouble_init(&e->trouble, LOG_EXPORT_ERROR, LOG_EXPORT_STATE, "export",
+	    env->name, "table", conf_string(conf, "table"));
 	/* Another process has another one; nothing secret. */
-	e->run = (uint64_t)clock_now().wall ^ uv_hrtime();
+	e->mark.run = (uint64_t)clock_now().wall ^ uv_hrtime();
 	sql_stream_make(conf_string(conf, "table"), &e->text);
 	must(replica_node(env->node, &e->node));
 	(void)snprintf(e->mark_id, sizeof(e->mark_id), "%" PRId64,
@@ -434,42 +451,20 @@ static struct export *sql_stream_open(const struct export_env *env,
 
 static void sql_stream_start(struct export *e, uv_loop_t *loop)
 {
-	e->loop = loop;
-	must(uv_timer_init(loop, &e->tick) == 0);
-	e->tick.data = e;
-	e->ticking = true;
-	(void)uv_timer_start(&e->tick, on_tick, TICK_MS, TICK_MS);
+	sql_place_free(&e->place);
+	ticker_start(&e->ticker, loop, on_tick, e);
 	sql_session_start(e->session, loop);
-}
-
-static void on_closed(uv_handle_t *handle)
-{
-	release(handle->data);
 }
 
 static void sql_stream_close(struct export **ep)
 {
 	struct export *e = *ep;
-	uv_loop_t *loop;
 
 	*ep = NULL;
 	if (!e)
 		return;
-	if (!e->ticking) {
-		release(e);
-		return;
-	}
-	loop = e->loop;
 	sql_session_close(&e->session);
-	uv_close((uv_handle_t *)&e->tick, on_closed);
-	(void)uv_run(loop, UV_RUN_NOWAIT);
-}
-
-static void sql_stream_needs(
-    const struct conf_section *conf, struct export_needs *out)
-{
-	(void)conf;
-	out->connect = true;
+	ticker_close(&e->ticker, release, e);
 }
 
 static int sql_stream_try(struct export *e, struct err *err)
@@ -482,12 +477,12 @@ const struct export_kind export_sql_stream = {
 	.name = "sql-stream",
 	.help = "Leases for other nodes, into a table of PostgreSQL.",
 	.role = ROLE_CONNECTOR,
+	.connects = true,
 	.by_user = true,
 	.whole = true,
 	.revocations = true,
 	.options = sql_stream_options,
 	.check = sql_stream_check,
-	.needs = sql_stream_needs,
 	.open = sql_stream_open,
 	.start = sql_stream_start,
 	.apply = sql_stream_apply,

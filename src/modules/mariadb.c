@@ -25,7 +25,8 @@ enum {
 
 static int fail(struct sql_conn *c, enum sql_fault fault, const char *text)
 {
-	rows_copy_text(c->text, sizeof(c->text), text);
+	c->text[0] = '\0';
+	rows_add_words(c->text, text);
 	c->fault = fault;
 	c->stage = IDLE;
 	rows_begin(&c->rows, 0);
@@ -101,7 +102,7 @@ static int go_on_stat(struct sql_conn *c, int ready)
 
 static int start_kill(struct sql_conn *c)
 {
-	char text[TEXT_SIZE];
+	char text[SQL_WORDS_SIZE];
 
 	(void)snprintf(text, sizeof(text), "KILL CONNECTION %" PRIu32,
 	    (uint32_t)c->before);

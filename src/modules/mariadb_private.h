@@ -10,10 +10,7 @@
 #include "rows.h"
 #include "sql/sql.h"
 
-enum {
-	TEXT_SIZE = 300, /* of an error */
-	KEPT_MAX = 32    /* prepared statements */
-};
+enum { KEPT_MAX = 32 }; /* prepared statements */
 
 /* What is under way. The first four make a connection. */
 enum stage {
@@ -59,7 +56,7 @@ struct sql_conn {
 	struct rows rows;
 	int64_t affected;
 	enum sql_fault fault;
-	char text[TEXT_SIZE];
+	char text[SQL_WORDS_SIZE]; /* of the fault */
 };
 
 /* As in struct sql_engine. */

@@ -22,7 +22,7 @@
 #include "sql/sql.h"
 
 enum {
-	TEXT_SIZE = 300, /* of an error */
+	SETTING_SIZE = 300, /* of what is set in each session */
 	NUMBER_SIZE = 24,
 	STATE_LEN = 5 /* of an SQLSTATE */
 };
@@ -70,8 +70,8 @@ struct sql_conn {
 	enum sql_fault fault;
 	int64_t timeout;
 	uint64_t before;
-	char *place[ASKED]; /* until connect() */
-	char text[TEXT_SIZE];
+	char *place[ASKED];        /* until connect() */
+	char text[SQL_WORDS_SIZE]; /* of the fault */
 };
 
 /* --- errors --- */
@@ -109,17 +109,14 @@ static enum sql_fault fault_of(const char *state)
 	return SQL_FAULT_OTHER;
 }
 
-/* Appends a line of libpq's to the error, without what only repeats. */
-static void add_line(struct sql_conn *c, const char *line, size_t len)
+/* Appends a line of libpq's to the error. */
+static void add_line(struct sql_conn *c, const char *line)
 {
-	size_t at = strlen(c->text);
-	char text[TEXT_SIZE];
-
-	if (len == 0)
+	if (strcspn(line, "\r\n") == 0)
 		return;
-	(void)snprintf(
-	    text, sizeof(text), "%s%.*s", at ? "; " : "", (int)len, line);
-	rows_copy_text(c->text + at, sizeof(c->text) - at, text);
+	if (*c->text)
+		rows_add_words(c->text, "; ");
+	rows_add_words(c->text, line);
 }
 
 /* "...:  28P01: password ...": where the SQLSTATE stands, or NULL. */
@@ -151,12 +148,10 @@ static int fail_by_connection(struct sql_conn *c)
 		const char *state = find_state(p, len);
 
 		if (state) {
-			const char *after = state + STATE_LEN + 2;
-
 			c->fault = fault_of(state);
-			add_line(c, after, (size_t)(p + len - after));
+			add_line(c, state + STATE_LEN + 2);
 		} else if (*p != '\t' && strncmp(p, "LOCATION:", 9) != 0)
-			add_line(c, p, len);
+			add_line(c, p);
 		p += len;
 		p += strspn(p, "\r\n");
 	}
@@ -169,7 +164,7 @@ static int fail_by_connection(struct sql_conn *c)
 static int fail(struct sql_conn *c, enum sql_fault fault, const char *text)
 {
 	c->text[0] = '\0';
-	add_line(c, text, strcspn(text, "\r\n"));
+	add_line(c, text);
 	c->fault = fault;
 	return SQL_FAILED;
 }
@@ -446,7 +441,7 @@ static int begin(struct sql_conn *c, bool sent, enum state state)
  */
 static int set_up(struct sql_conn *c)
 {
-	char text[TEXT_SIZE];
+	char text[SETTING_SIZE];
 	int len = snprintf(text, sizeof(text),
 	    "SET DateStyle = 'ISO'; SET statement_timeout = %lld",
 	    (long long)(c->timeout - c->timeout / 10));

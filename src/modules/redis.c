@@ -250,8 +250,13 @@ static void on_ready(uv_poll_t *poll, int status, int events)
 	struct redis_conn *c = poll->data;
 
 	if (status < 0) {
-		say_error(c);
-		redisAsyncFree(c->ac);
+		/* Why it refuses us, it may have said before it closed. */
+		if (c->is_up)
+			redisAsyncHandleRead(c->ac);
+		if (c->ac) {
+			say_error(c);
+			redisAsyncFree(c->ac);
+		}
 		return;
 	}
 	/* Each of them may end it. */

@@ -93,6 +93,12 @@ void rows_free(struct rows *r)
 	*r = (struct rows){ .columns = 0 };
 }
 
+/* A byte of a character that is not its first. */
+static bool is_continued(unsigned char c)
+{
+	return (c & 0xc0) == 0x80;
+}
+
 /* How many bytes the character at p has, by UTF-8; 0: it is none. */
 static size_t char_len(const unsigned char *p)
 {
@@ -101,7 +107,7 @@ static size_t char_len(const unsigned char *p)
 		uint32_t least;
 	} kinds[] = { { 0x80, 0, 0x20 }, { 0xe0, 0xc0, 0xa0 },
 		{ 0xf0, 0xe0, 0x800 }, { 0xf8, 0xf0, 0x10000 } };
-	enum { NEXT_MASK = 0xc0, NEXT = 0x80, NEXT_BITS = 6, DELETE = 0x7f };
+	enum { NEXT_BITS = 6, NEXT_VALUE = 0x3f, DELETE = 0x7f };
 	enum { HALF_FIRST = 0xd800, HALF_LAST = 0xdfff, MOST = 0x10ffff };
 	uint32_t c;
 	size_t i = 0;
@@ -112,9 +118,9 @@ static size_t char_len(const unsigned char *p)
 		return 0;
 	c = *p & (unsigned char)~kinds[i].mask;
 	for (size_t n = 1; n <= i; n++) {
-		if ((p[n] & NEXT_MASK) != NEXT)
+		if (!is_continued(p[n]))
 			return 0;
-		c = c << NEXT_BITS | (uint32_t)(p[n] & ~NEXT_MASK);
+		c = c << NEXT_BITS | (p[n] & NEXT_VALUE);
 	}
 	return c < kinds[i].least || c == DELETE || c > MOST ||
 		       (c >= HALF_FIRST && c <= HALF_LAST)
@@ -122,19 +128,33 @@ static size_t char_len(const unsigned char *p)
 		   : i + 1;
 }
 
-void rows_copy_text(char *out, size_t size, const char *text)
+/* Puts "..." behind it, in place of whole characters. */
+static void cut_words(char out[static SQL_WORDS_SIZE], size_t used)
 {
-	size_t used = 0;
+	static const char cut[] = "...";
 
-	while (*text && *text != '\n' && *text != '\r') {
-		size_t len = char_len((const unsigned char *)text);
+	if (used > SQL_WORDS_SIZE - sizeof(cut))
+		used = SQL_WORDS_SIZE - sizeof(cut);
+	while (used > 0 && is_continued((unsigned char)out[used]))
+		used--;
+	memcpy(out + used, cut, sizeof(cut));
+}
+
+void rows_add_words(char out[static SQL_WORDS_SIZE], const char *words)
+{
+	size_t used = strlen(out);
+
+	while (*words && *words != '\n' && *words != '\r') {
+		size_t len = char_len((const unsigned char *)words);
 		size_t step = len ? len : 1;
 
-		if (used + step >= size)
-			break;
-		memcpy(out + used, len ? text : "?", step);
+		if (used + step >= SQL_WORDS_SIZE) {
+			cut_words(out, used);
+			return;
+		}
+		memcpy(out + used, len ? words : "?", step);
 		used += step;
-		text += step;
+		words += step;
 	}
 	out[used] = '\0';
 }

@@ -36,7 +36,7 @@ size_t rows_count(const struct rows *r);
 struct sql_value rows_value(const struct rows *r, size_t row, size_t column);
 void rows_free(struct rows *r);
 
-/* Copies an error's text: its first line, with "?" for what is not printable
- * or not UTF-8. */
-void rows_copy_text(char *out, size_t size, const char *text);
+/* Appends the first line of a database's words to a text: with "?" for what is
+ * not printable or not UTF-8, cut with "..." to fit. */
+void rows_add_words(char out[static SQL_WORDS_SIZE], const char *words);
 #endif

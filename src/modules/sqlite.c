@@ -18,7 +18,6 @@
 #include "sql/sql.h"
 
 enum {
-	TEXT_SIZE = 300,          /* of an error */
 	BUSY_MS = 100,            /* that a lock is waited for */
 	KEPT_MAX = 32,            /* prepared statements */
 	NEEDED_VERSION = 3024000, /* the first with ON CONFLICT DO UPDATE */
@@ -44,14 +43,15 @@ struct sql_conn {
 	struct rows rows;
 	int64_t affected;
 	enum sql_fault fault;
-	char text[TEXT_SIZE];
+	char text[SQL_WORDS_SIZE]; /* of the fault */
 };
 
 /* --- errors --- */
 
 static int fail(struct sql_conn *c, enum sql_fault fault, const char *text)
 {
-	rows_copy_text(c->text, sizeof(c->text), text);
+	c->text[0] = '\0';
+	rows_add_words(c->text, text);
 	c->fault = fault;
 	rows_begin(&c->rows, 0);
 	c->affected = 0;
@@ -107,18 +107,21 @@ static enum sql_fault fault_of(sqlite3 *db)
 /* SQLite's words do not name the file. */
 static int fail_by_db(struct sql_conn *c)
 {
-	char text[2 * TEXT_SIZE];
+	enum { PRIMARY = 0xff };
+	char text[2 * SQL_WORDS_SIZE];
+	const char *said = sqlite3_errmsg(c->db);
+	int code = sqlite3_errcode(c->db) & PRIMARY;
 
-	(void)snprintf(
-	    text, sizeof(text), "%s: %s", c->path, sqlite3_errmsg(c->db));
-	if (sqlite3_errcode(c->db) == SQLITE_INTERRUPT)
+	if (code == SQLITE_INTERRUPT)
 		(void)snprintf(text, sizeof(text),
 		    "%s: not done within %lld ms", c->path,
 		    (long long)c->timeout);
-	if ((sqlite3_errcode(c->db)) == SQLITE_CANTOPEN)
+	else if (code == SQLITE_CANTOPEN)
 		(void)snprintf(text, sizeof(text),
 		    "%s: %s; the directory must be writable, too", c->path,
-		    sqlite3_errmsg(c->db));
+		    said);
+	else
+		(void)snprintf(text, sizeof(text), "%s: %s", c->path, said);
 	return fail(c, fault_of(c->db), text);
 }
 
@@ -171,13 +174,14 @@ static void disconnect(struct sql_conn *c)
 
 static int fail_to_open(struct sql_conn *c, int number)
 {
-	char text[2 * TEXT_SIZE];
+	char text[2 * SQL_WORDS_SIZE];
 
 	(void)snprintf(text, sizeof(text), "%s: %s%s", c->path,
 	    strerror(number),
 	    number == ENOENT && !c->create ? "; it is not made unasked" : "");
 	disconnect(c);
-	return fail(c, SQL_FAULT_LOGIN, text);
+	return fail(
+	    c, number == EACCES ? SQL_FAULT_DENIED : SQL_FAULT_LOGIN, text);
 }
 
 /* A table of the file may be a view that never ends. */
@@ -346,7 +350,7 @@ static int sqlite_run(struct sql_conn *c, const char *statement,
 	if (!c->db)
 		return fail(c, SQL_FAULT_GONE, "not connected");
 	if (has_moved(c)) {
-		char text[2 * TEXT_SIZE];
+		char text[2 * SQL_WORDS_SIZE];
 
 		(void)snprintf(text, sizeof(text),
 		    "%s is not the file any more that was opened", c->path);

@@ -12,10 +12,10 @@
 
 #include "base/log.h"
 #include "base/mem.h"
+#include "base/role.h"
 #include "words.h"
 
 enum {
-	CHECK_MS = 3000,
 	/* XADD's MINID came with 6.2. */
 	MAJOR_LEAST = 6,
 	MINOR_LEAST = 2,
@@ -39,6 +39,7 @@ static void finish(struct check *c)
 	uv_stop(c->loop);
 }
 
+/* The first is told. */
 static void wrong(struct check *c, enum exit_code code, const char *what)
 {
 	if (!c->err->code)
@@ -201,23 +202,28 @@ static void on_up(void *ctx)
 	next(ctx);
 }
 
-static void on_failed(void *ctx)
+static void give_up(struct check *c)
 {
-	struct check *c = ctx;
 	int code = 0;
 	const char *why = redis_link_trouble(c->link, &code);
 
-	wrong(c, code == EXIT_USER ? EXIT_USER : EXIT_AGAIN, why);
+	if (!*why)
+		wrong(c, EXIT_AGAIN, "it does not answer");
+	else if (!c->err->code)
+		(void)err_set(c->err,
+		    code == EXIT_USER ? EXIT_USER : EXIT_AGAIN, "redis %s",
+		    why);
 	finish(c);
+}
+
+static void on_failed(void *ctx)
+{
+	give_up(ctx);
 }
 
 static void on_limit(uv_timer_t *timer)
 {
-	struct check *c = timer->data;
-	const char *why = redis_link_trouble(c->link, NULL);
-
-	wrong(c, EXIT_AGAIN, *why ? why : "it does not answer");
-	finish(c);
+	give_up(timer->data);
 }
 
 int redis_check(struct redis_link *l, const char *user, const char *key,
@@ -237,7 +243,7 @@ int redis_check(struct redis_link *l, const char *user, const char *key,
 	c.loop = redis_link_loop(l);
 	must(uv_timer_init(c.loop, &c.limit) == 0);
 	c.limit.data = &c;
-	(void)uv_timer_start(&c.limit, on_limit, CHECK_MS, 0);
+	(void)uv_timer_start(&c.limit, on_limit, CONNECTOR_TEST_MS, 0);
 	redis_link_hear(l, &env);
 	redis_link_start(l, c.loop);
 	(void)uv_run(c.loop, UV_RUN_DEFAULT);

@@ -90,7 +90,7 @@ bool redis_entry_read(const struct redis_reply *reply, struct redis_entry *out)
 }
 
 /* FNV-1a: nobody gains anything by making two alike. */
-uint64_t redis_entry_print(const struct redis_entry *e)
+uint64_t redis_entry_hash(const struct redis_entry *e)
 {
 	static const uint64_t prime = 0x100000001b3;
 	uint64_t hash = 0xcbf29ce484222325;

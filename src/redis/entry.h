@@ -32,5 +32,5 @@ const struct redis_reply *redis_entries(
 bool redis_entry_read(const struct redis_reply *reply, struct redis_entry *out);
 /* Tells an entry from another of the same id, as a server that lost some of its
  * last ones makes them. */
-uint64_t redis_entry_print(const struct redis_entry *e);
+uint64_t redis_entry_hash(const struct redis_entry *e);
 #endif

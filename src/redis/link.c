@@ -5,8 +5,6 @@
  *	PAUSED -> ASKING (a Sentinel) -> REACHING (a server) -> UP
  *	  ^----------- anything goes wrong ------------------------'
  *
- * Replies come in the order of the commands, so one limit of time is enough:
- * that of the command which is next to be answered, from when it became that.
  * Once a second the server is asked for its role: one that stands still is
  * noticed though nothing else is to be said, and so is a master that was made
  * a replica while the connection stayed.
@@ -21,6 +19,7 @@
 
 #include "base/log.h"
 #include "base/mem.h"
+#include "line.h"
 #include "watch.h"
 #include "words.h"
 
@@ -30,20 +29,10 @@ enum {
 	/* One that is lost sooner after it was found is no success. */
 	STEADY_MS = 1000,
 	ROLE_MS = 1000,
-	/* Who was stopped itself looks once more before it blames others. */
-	SECOND_LOOK_MS = 20,
 	WHY_SIZE = 240
 };
 
 enum link_state { PAUSED = 0, ASKING, REACHING, UP };
-
-struct pending {
-	struct pending *next;
-	struct redis_link *link;
-	redis_reply_fn *fn;
-	void *ctx;
-	int64_t limit;
-};
 
 struct redis_link {
 	struct redis_link_env env;
@@ -51,116 +40,30 @@ struct redis_link {
 	uv_loop_t own; /* see redis_link_loop() */
 	bool has_own;
 	uv_loop_t *loop;
-	uv_timer_t timer, role;
+	uv_timer_t timer; /* PAUSED: until it ends; UP: each second */
 	int handles;
 	bool closing;
 
 	struct redis_setup setup;
-	size_t at, tried;              /* of its places */
-	bool missed[REDIS_PLACES_MAX]; /* no answer of this Sentinel */
+	size_t at, tried;                 /* of its endpoints */
+	bool missed[REDIS_ENDPOINTS_MAX]; /* no answer of this Sentinel */
 
 	enum link_state state;
-	struct redis_conn *conn;
-	struct redis_place server; /* as a Sentinel names it */
-	char server_text[REDIS_PLACE_SIZE];
+	struct redis_line line;
+	struct redis_endpoint server; /* as a Sentinel names it */
+	char server_text[REDIS_ENDPOINT_SIZE];
 	struct redis_watch *watch;
-	struct pending *head, **tail;
-	bool second_look;
-	bool lost; /* `down` is to come: nothing is queued any more */
 	uint64_t pause, up_since;
 	bool told_lost; /* the log knows */
-	char why[WHY_SIZE];
-	int why_code;
+	/* "SERVER: why", "" while it is up; and its exit code. */
+	char trouble[REDIS_ENDPOINT_SIZE + sizeof(": ") + WHY_SIZE];
+	int code;
 };
-
-/* --- words -----------------------------------------------------------------
- */
-
-static bool is_one_of(const struct redis_reply *reply, const char *const *words)
-{
-	while (*words)
-		if (redis_is_error(reply, *words++))
-			return true;
-	return false;
-}
-
-/* What another server may be better for. */
-static bool is_no_master(const struct redis_reply *reply)
-{
-	static const char *const words[] = { "READONLY", "LOADING",
-		"MASTERDOWN", "UNBLOCKED", "NOAUTH", NULL };
-
-	return is_one_of(reply, words);
-}
 
 /* --- states ----------------------------------------------------------------
  */
 
-static void on_timer(uv_timer_t *timer);
 static void lose(struct redis_link *l, int code, const char *why);
-
-static void set_timer(struct redis_link *l, int64_t ms)
-{
-	(void)uv_timer_start(&l->timer, on_timer, (uint64_t)ms, 0);
-}
-
-/* The next reply is waited for from now on. */
-static void wait_reply(struct redis_link *l)
-{
-	l->second_look = false;
-	if (l->head)
-		set_timer(l, l->head->limit);
-	else
-		(void)uv_timer_stop(&l->timer);
-}
-
-static struct pending *shift(struct redis_link *l)
-{
-	struct pending *p = l->head;
-
-	l->head = p->next;
-	if (!l->head)
-		l->tail = &l->head;
-	return p;
-}
-
-static void on_reply(void *ctx, const struct redis_reply *reply)
-{
-	struct pending *p = ctx;
-	struct redis_link *l = p->link;
-	redis_reply_fn *fn = p->fn;
-	void *fn_ctx = p->ctx;
-	struct redis_conn *conn = l->conn;
-	char why[WHY_SIZE];
-
-	must(shift(l) == p);
-	free(p);
-	if (reply)
-		wait_reply(l);
-	else
-		l->lost = true;
-	fn(fn_ctx, reply);
-	if (reply && l->conn == conn && l->state == UP && is_no_master(reply))
-		lose(l, EXIT_AGAIN,
-		    log_words(reply->text, reply->len, why, sizeof(why)));
-}
-
-static void put(struct redis_link *l, int64_t blocks, size_t argc,
-    const char *const *argv, const size_t *lens, redis_reply_fn *fn, void *ctx)
-{
-	struct pending *p = xmalloc(sizeof(*p));
-	bool first = !l->head;
-
-	*p = (struct pending){ .link = l,
-		.fn = fn,
-		.ctx = ctx,
-		.limit = l->setup.timeout + blocks };
-	*l->tail = p;
-	l->tail = &p->next;
-	if (first)
-		wait_reply(l);
-	l->api->command(l->conn, argc, argv, lens, on_reply, p);
-}
 
 /* For words that are text. */
 static void put_words(struct redis_link *l, const char *const *argv,
@@ -170,67 +73,52 @@ static void put_words(struct redis_link *l, const char *const *argv,
 
 	for (size_t i = 0; i < argc; i++)
 		lens[i] = strlen(argv[i]);
-	put(l, 0, argc, argv, lens, fn, l);
+	redis_line_put(&l->line, 0, argc, argv, lens, fn, l);
 }
 
-static void on_up(void *ctx);
-static void on_down(void *ctx, const char *why);
-
 static void begin(struct redis_link *l, enum link_state state,
-    const struct redis_place *place)
+    const struct redis_endpoint *endpoint)
 {
 	struct err err = { 0 };
 
 	l->state = state;
-	l->lost = false;
-	(void)redis_place_print(place, l->server_text);
-	/* It may ask a name server first. */
-	l->conn = l->api->connect(l->loop, place->host, place->port,
-	    l->setup.ca, on_up, on_down, l, &err);
-	if (!l->conn) {
+	(void)redis_endpoint_print(endpoint, l->server_text);
+	if (redis_line_connect(&l->line, endpoint, l->setup.ca, &err) < 0)
 		lose(l, err.code, err.text);
-		return;
-	}
-	uv_update_time(l->loop);
-	l->second_look = false;
-	set_timer(l, l->setup.timeout);
 }
 
 static void attempt(struct redis_link *l)
 {
-	struct redis_place *known = &l->setup.known[l->at];
+	struct redis_endpoint *known = &l->setup.known[l->at];
 
 	if (!l->setup.by_sentinels) {
-		begin(l, REACHING, &l->setup.places[l->at]);
+		begin(l, REACHING, &l->setup.endpoints[l->at]);
 		return;
 	}
 	/* A name server is asked only when it was not found, or not there. */
 	if (!*known->host || l->missed[l->at])
 		redis_setup_look_up(&l->setup, l->at);
-	begin(l, ASKING, *known->host ? known : &l->setup.places[l->at]);
+	begin(l, ASKING, *known->host ? known : &l->setup.endpoints[l->at]);
 }
 
-/* Ends what is there; tells those who wait. */
-static void drop(struct redis_link *l)
+/* Of all that were tried in vain, one that only an administrator can mend is
+ * what its owner hears of. */
+static void note(struct redis_link *l, int code, const char *why)
 {
-	redis_watch_stop(l->watch);
-	l->api->close(&l->conn);
-	while (l->head) {
-		struct pending *p = shift(l);
-
-		p->fn(p->ctx, NULL);
-		free(p);
-	}
-	(void)uv_timer_stop(&l->timer);
+	if (l->tried > 0 && l->code == EXIT_USER && code != EXIT_USER)
+		return;
+	l->code = code;
+	(void)snprintf(
+	    l->trouble, sizeof(l->trouble), "%s: %s", l->server_text, why);
 }
 
-static void tell_lost(struct redis_link *l)
+static void tell_lost(struct redis_link *l, const char *why)
 {
 	if (!l->told_lost)
 		log_warn(LOG_DATABASE,
 		    "%s=%s database=lost error=\"%s\" next=\"tries again\" "
 		    "server=%s",
-		    l->env.what, l->env.name, l->why, l->server_text);
+		    l->env.what, l->env.name, why, l->server_text);
 	l->told_lost = true;
 }
 
@@ -242,7 +130,7 @@ static void tell_back(struct redis_link *l)
 	l->told_lost = false;
 }
 
-/* To the next place at once, and when all were tried, after a pause. */
+/* To the next endpoint at once, and when all were tried, after a pause. */
 static int64_t next_pause(struct redis_link *l, bool was_steady)
 {
 	if (was_steady) {
@@ -260,23 +148,26 @@ static int64_t next_pause(struct redis_link *l, bool was_steady)
 	return (int64_t)l->pause;
 }
 
+static void on_timer(uv_timer_t *timer);
+
 static void lose(struct redis_link *l, int code, const char *why)
 {
 	bool was_up = l->state == UP, failed;
+	char shown[WHY_SIZE];
 	int64_t pause;
 
 	if (l->state == ASKING)
 		l->missed[l->at] = true;
 	l->state = PAUSED;
-	(void)uv_timer_stop(&l->role);
-	(void)log_words(why, strlen(why), l->why, sizeof(l->why));
-	l->why_code = code;
-	tell_lost(l);
-	drop(l);
+	(void)log_words(why, strlen(why), shown, sizeof(shown));
+	note(l, code, shown);
+	tell_lost(l, shown);
+	redis_watch_stop(l->watch);
+	redis_line_drop(&l->line);
 	pause =
 	    next_pause(l, was_up && uv_now(l->loop) - l->up_since >= STEADY_MS);
 	failed = l->tried == 0 && !was_up;
-	set_timer(l, pause);
+	(void)uv_timer_start(&l->timer, on_timer, (uint64_t)pause, 0);
 	if (was_up && l->env.down)
 		l->env.down(l->env.ctx);
 	if (failed && l->env.failed)
@@ -299,20 +190,6 @@ static void on_down(void *ctx, const char *why)
 	lose(ctx, EXIT_AGAIN, why);
 }
 
-static void on_timer(uv_timer_t *timer)
-{
-	struct redis_link *l = timer->data;
-
-	if (l->state == PAUSED) {
-		attempt(l);
-	} else if (!l->second_look) {
-		l->second_look = true;
-		set_timer(l, SECOND_LOOK_MS);
-	} else {
-		lose(l, EXIT_AGAIN, "it does not answer");
-	}
-}
-
 /* --- the way up ------------------------------------------------------------
  */
 
@@ -332,8 +209,16 @@ static void on_role_again(void *ctx, const struct redis_reply *reply)
 {
 	struct redis_link *l = ctx;
 
-	if (reply && !is_master(reply))
+	if (!reply)
+		return;
+	if (!is_master(reply)) {
 		lose(l, EXIT_AGAIN, "it is no master any more");
+		return;
+	}
+	/* It is steady. */
+	*l->trouble = '\0';
+	l->code = 0;
+	tell_back(l);
 }
 
 static void ask_role(struct redis_link *l, redis_reply_fn *fn)
@@ -343,10 +228,14 @@ static void ask_role(struct redis_link *l, redis_reply_fn *fn)
 	put_words(l, words, COUNT_OF(words), fn);
 }
 
-static void on_role_timer(uv_timer_t *timer)
+static void on_timer(uv_timer_t *timer)
 {
 	struct redis_link *l = timer->data;
 
+	if (l->state == PAUSED) {
+		attempt(l);
+		return;
+	}
 	ask_role(l, on_role_again);
 	if (l->setup.by_sentinels)
 		redis_watch_ask(l->watch, l->loop, l->at, &l->server);
@@ -374,9 +263,7 @@ static void on_role(void *ctx, const struct redis_reply *reply)
 	}
 	l->state = UP;
 	l->up_since = uv_now(l->loop);
-	*l->why = '\0';
-	tell_back(l);
-	(void)uv_timer_start(&l->role, on_role_timer, ROLE_MS, ROLE_MS);
+	(void)uv_timer_start(&l->timer, on_timer, ROLE_MS, ROLE_MS);
 	if (l->env.up)
 		l->env.up(l->env.ctx);
 }
@@ -402,12 +289,12 @@ static void on_master(void *ctx, const struct redis_reply *reply)
 		lose(l, EXIT_USER, why);
 		return;
 	}
-	if (!redis_watch_place(reply, &l->server)) {
+	if (!redis_watch_endpoint(reply, &l->server)) {
 		lose_by(l, reply);
 		return;
 	}
 	l->missed[l->at] = false;
-	drop(l);
+	redis_line_drop(&l->line);
 	begin(l, REACHING, &l->server);
 }
 
@@ -428,7 +315,8 @@ static void log_in(
 		return;
 	argv[skip] = argv[0];
 	lens[skip] = lens[0];
-	put(l, 0, COUNT_OF(argv) - skip, argv + skip, lens + skip, on_auth, l);
+	redis_line_put(&l->line, 0, COUNT_OF(argv) - skip, argv + skip,
+	    lens + skip, on_auth, l);
 }
 
 static void on_up(void *ctx)
@@ -444,6 +332,21 @@ static void on_up(void *ctx)
 		log_in(l, l->setup.user, &l->setup.password);
 		ask_role(l, on_role);
 	}
+}
+
+/* What another server may be better for. */
+static void on_heard(void *ctx, const struct redis_reply *reply)
+{
+	static const char *const words[] = { "READONLY", "LOADING",
+		"MASTERDOWN", "UNBLOCKED", "NOAUTH" };
+	struct redis_link *l = ctx;
+	char why[WHY_SIZE];
+
+	for (size_t i = 0; l->state == UP && i < COUNT_OF(words); i++)
+		if (redis_is_error(reply, words[i]))
+			lose(l, EXIT_AGAIN,
+			    log_words(
+				reply->text, reply->len, why, sizeof(why)));
 }
 
 /* --- for its owner ---------------------------------------------------------
@@ -466,6 +369,12 @@ static int prepare(
 		return -1;
 	if (l->setup.ca && !l->api->has_tls)
 		return conf_wrong(conf, err, "tls: %s", l->api->why_no_tls);
+	l->line = (struct redis_line){ .api = l->api,
+		.timeout = l->setup.timeout,
+		.up = on_up,
+		.down = on_down,
+		.heard = on_heard,
+		.ctx = l };
 	l->watch = redis_watch_new(l->api, &l->setup, on_moved, l);
 	look_names_up(l);
 	return 0;
@@ -477,7 +386,6 @@ struct redis_link *redis_link_new(const struct redis_link_env *env,
 	struct redis_link *l = xcalloc(1, sizeof(*l));
 
 	l->env = *env;
-	l->tail = &l->head;
 	if (prepare(l, conf, err) == 0) {
 		must(uv_loop_init(&l->own) == 0);
 		l->has_own = true;
@@ -505,22 +413,22 @@ void redis_link_start(struct redis_link *l, uv_loop_t *loop)
 		drop_own(l);
 	l->loop = loop;
 	must(uv_timer_init(loop, &l->timer) == 0);
-	must(uv_timer_init(loop, &l->role) == 0);
-	l->timer.data = l->role.data = l;
+	l->timer.data = l;
+	redis_line_start(&l->line, loop);
 	l->handles = 2;
-	set_timer(l, 0);
+	(void)uv_timer_start(&l->timer, on_timer, 0, 0);
 }
 
 bool redis_link_is_up(const struct redis_link *l)
 {
-	return l->state == UP && !l->lost;
+	return l->state == UP && !l->line.lost;
 }
 
 void redis_link_run(struct redis_link *l, int64_t blocks, size_t argc,
     const char *const *argv, const size_t *lens, redis_reply_fn *fn, void *ctx)
 {
 	if (redis_link_is_up(l))
-		put(l, blocks, argc, argv, lens, fn, ctx);
+		redis_line_put(&l->line, blocks, argc, argv, lens, fn, ctx);
 	else
 		fn(ctx, NULL);
 }
@@ -534,8 +442,8 @@ void redis_link_again(struct redis_link *l, const char *why)
 const char *redis_link_trouble(const struct redis_link *l, int *code_r)
 {
 	if (code_r)
-		*code_r = l->why_code;
-	return l->why;
+		*code_r = l->code;
+	return l->trouble;
 }
 
 const char *redis_link_server(const struct redis_link *l)
@@ -576,11 +484,10 @@ void redis_link_stop(struct redis_link *l)
 		return;
 	l->state = PAUSED;
 	redis_watch_free(&l->watch);
-	l->api->close(&l->conn);
-	while (l->head)
-		free(shift(l));
+	redis_line_stop(&l->line);
+	l->line.timer.data = l;
+	uv_close((uv_handle_t *)&l->line.timer, on_closed);
 	uv_close((uv_handle_t *)&l->timer, on_closed);
-	uv_close((uv_handle_t *)&l->role, on_closed);
 }
 
 void redis_link_close(struct redis_link **lp)

@@ -47,7 +47,8 @@ void redis_link_run(struct redis_link *l, int64_t blocks, size_t argc,
     const char *const *argv, const size_t *lens, redis_reply_fn *fn, void *ctx);
 /* Gives the server up and looks for the master anew. */
 void redis_link_again(struct redis_link *l, const char *why);
-/* Why it is not up, and an exit code; "" when it is. Printable. */
+/* "SERVER: why" it is not up, or was not up for a second yet, printable, and an
+ * exit code; "" when it is. */
 const char *redis_link_trouble(const struct redis_link *l, int *code_r);
 /* "host:port" of the server that is or was used last. */
 const char *redis_link_server(const struct redis_link *l);

@@ -21,17 +21,17 @@ static bool is_key(const char *key)
 	return len > 0 && len <= REDIS_KEY_MAX && strspn(key, letters) == len;
 }
 
-static int read_places(const struct conf_section *conf, const char *option,
+static int read_endpoints(const struct conf_section *conf, const char *option,
     uint16_t usual, struct redis_setup *out, struct err *err)
 {
 	out->count = conf_list_size(conf, option);
-	if (out->count > REDIS_PLACES_MAX)
+	if (out->count > REDIS_ENDPOINTS_MAX)
 		return conf_wrong(
-		    conf, err, "%s: at most %d", option, REDIS_PLACES_MAX);
+		    conf, err, "%s: at most %d", option, REDIS_ENDPOINTS_MAX);
 	for (size_t i = 0; i < out->count; i++) {
 		const char *text = conf_list_at(conf, option, i);
 
-		if (!redis_place_parse(text, usual, &out->places[i]))
+		if (!redis_endpoint_parse(text, usual, &out->endpoints[i]))
 			return conf_wrong(conf, err,
 			    "%s: \"%s\" is none; expected \"host:%u\" or "
 			    "\"[address]:%u\"",
@@ -61,9 +61,9 @@ static int read_section(
 		    "tls: it needs ca, the certificate of the site's own "
 		    "authority: any name that it has signed is trusted");
 	return out->by_sentinels
-		   ? read_places(
+		   ? read_endpoints(
 			 conf, "sentinels", REDIS_SENTINEL_PORT, out, err)
-		   : read_places(conf, "servers", REDIS_PORT, out, err);
+		   : read_endpoints(conf, "servers", REDIS_PORT, out, err);
 }
 
 static int read_password(const struct conf_section *conf, const char *option,
@@ -114,16 +114,16 @@ static bool look_up(const char *host, int family, char out[static NI_MAXHOST])
 
 void redis_setup_look_up(struct redis_setup *s, size_t at)
 {
-	const struct redis_place *place = &s->places[at];
-	struct redis_place *known = &s->known[at];
+	const struct redis_endpoint *endpoint = &s->endpoints[at];
+	struct redis_endpoint *known = &s->known[at];
 	char host[NI_MAXHOST];
 
-	if (redis_place_is_name(place) &&
-	    !look_up(place->host, AF_INET, host) &&
-	    !look_up(place->host, AF_INET6, host))
+	if (redis_endpoint_is_name(endpoint) &&
+	    !look_up(endpoint->host, AF_INET, host) &&
+	    !look_up(endpoint->host, AF_INET6, host))
 		return;
-	*known = *place;
-	if (redis_place_is_name(place))
+	*known = *endpoint;
+	if (redis_endpoint_is_name(endpoint))
 		(void)snprintf(known->host, sizeof(known->host), "%.*s",
 		    REDIS_HOST_MAX, host);
 }

@@ -6,9 +6,9 @@
 #ifndef REDIS_SETUP_H
 #define REDIS_SETUP_H
 #include "conf/conf.h"
-#include "place.h"
+#include "endpoint.h"
 
-enum { REDIS_KEY_MAX = 64, REDIS_PLACES_MAX = 16 };
+enum { REDIS_KEY_MAX = 64, REDIS_ENDPOINTS_MAX = 16 };
 
 /* The rows of both kinds. */
 #define REDIS_OPTIONS                                                          \
@@ -51,9 +51,10 @@ struct redis_secret {
 };
 
 struct redis_setup {
-	struct redis_place places[REDIS_PLACES_MAX]; /* servers or Sentinels */
+	struct redis_endpoint
+	    endpoints[REDIS_ENDPOINTS_MAX]; /* servers or Sentinels */
 	/* Where a Sentinel that is named was found last; "": nowhere. */
-	struct redis_place known[REDIS_PLACES_MAX];
+	struct redis_endpoint known[REDIS_ENDPOINTS_MAX];
 	size_t count;
 	bool by_sentinels;
 	const char *master, *user, *ca; /* borrowed; ca NULL: no TLS */
@@ -67,8 +68,8 @@ int redis_setup_check(const struct conf_section *conf, struct err *err);
  * in any case. */
 int redis_setup_read(
     const struct conf_section *conf, struct redis_setup *out, struct err *err);
-/* Asks a name server where one of the places is, which may take its time; what
- * was known stays known when none answers. */
+/* Asks a name server where one of the endpoints is, which may take its time;
+ * what was known stays known when none answers. */
 void redis_setup_look_up(struct redis_setup *s, size_t at);
 void redis_setup_wipe(struct redis_setup *s);
 #endif

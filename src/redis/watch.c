@@ -23,21 +23,24 @@ struct redis_watch {
 	size_t skip; /* so many Sentinels behind the one that it began with */
 	unsigned failures,
 	    pause; /* in succession; s, until the next is tried */
-	struct redis_place master;
+	struct redis_endpoint master;
 };
 
-bool redis_watch_place(const struct redis_reply *reply, struct redis_place *out)
+bool redis_watch_endpoint(
+    const struct redis_reply *reply, struct redis_endpoint *out)
 {
 	enum { HOST, PORT, PAIR };
 
 	return reply->type == REDIS_ARRAY && reply->count == PAIR &&
 	       reply->items[HOST].type == REDIS_TEXT &&
 	       reply->items[PORT].type == REDIS_TEXT &&
-	       redis_place_set(reply->items[HOST].text, reply->items[HOST].len,
-		   reply->items[PORT].text, reply->items[PORT].len, out);
+	       redis_endpoint_set(reply->items[HOST].text,
+		   reply->items[HOST].len, reply->items[PORT].text,
+		   reply->items[PORT].len, out);
 }
 
-static bool is_same(const struct redis_place *a, const struct redis_place *b)
+static bool is_same(
+    const struct redis_endpoint *a, const struct redis_endpoint *b)
 {
 	return a->port == b->port && strcmp(a->host, b->host) == 0;
 }
@@ -62,17 +65,17 @@ static void fail(struct redis_watch *w)
 static void on_master(void *ctx, const struct redis_reply *reply)
 {
 	struct redis_watch *w = ctx;
-	struct redis_place place;
+	struct redis_endpoint endpoint;
 
 	w->asked = false;
 	if (!reply)
 		return; /* it is down, and will say so */
-	if (!redis_watch_place(reply, &place)) {
+	if (!redis_watch_endpoint(reply, &endpoint)) {
 		fail(w);
 		return;
 	}
 	w->failures = 0;
-	if (!is_same(&place, &w->master))
+	if (!is_same(&endpoint, &w->master))
 		w->moved(w->ctx);
 }
 
@@ -128,7 +131,7 @@ struct redis_watch *redis_watch_new(const struct redis_api *api,
 
 static void reach(struct redis_watch *w, uv_loop_t *loop, size_t at)
 {
-	const struct redis_place *sentinel =
+	const struct redis_endpoint *sentinel =
 	    &w->setup->known[(at + w->skip) % w->setup->count];
 
 	w->waited = 0;
@@ -140,7 +143,7 @@ static void reach(struct redis_watch *w, uv_loop_t *loop, size_t at)
 }
 
 void redis_watch_ask(struct redis_watch *w, uv_loop_t *loop, size_t at,
-    const struct redis_place *master)
+    const struct redis_endpoint *master)
 {
 	w->master = *master;
 	if (!w->conn && w->pause > 0) {

@@ -18,12 +18,12 @@ struct redis_watch *redis_watch_new(const struct redis_api *api,
  * answer, the next one is asked, and at longer intervals when none does. Never
  * waits for a name server: where a Sentinel is must be known (setup.h). */
 void redis_watch_ask(struct redis_watch *w, uv_loop_t *loop, size_t at,
-    const struct redis_place *master);
+    const struct redis_endpoint *master);
 /* Until it is asked again. */
 void redis_watch_stop(struct redis_watch *w);
 void redis_watch_free(struct redis_watch **w);
 
-/* The place in a Sentinel's answer. */
-bool redis_watch_place(
-    const struct redis_reply *reply, struct redis_place *out);
+/* The endpoint in a Sentinel's answer. */
+bool redis_watch_endpoint(
+    const struct redis_reply *reply, struct redis_endpoint *out);
 #endif

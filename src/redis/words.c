@@ -107,9 +107,12 @@ static bool has(const struct redis_reply *reply, const char *words)
 
 bool redis_is_wrong_set_up(const struct redis_reply *reply)
 {
-	if (redis_is_error(reply, "WRONGPASS") ||
-	    redis_is_error(reply, "NOAUTH") || redis_is_error(reply, "NOPERM"))
-		return true;
+	static const char *const words[] = { "WRONGPASS", "NOAUTH", "NOPERM",
+		"DENIED" };
+
+	for (size_t i = 0; i < COUNT_OF(words); i++)
+		if (redis_is_error(reply, words[i]))
+			return true;
 	/* AUTH's: no password is set, or it is a server without users. */
 	return redis_is_error(reply, "ERR") &&
 	       (has(reply, "unknown command") ||
@@ -155,8 +158,32 @@ const char *redis_refusal(const struct redis_reply *reply, bool by_sentinel,
 
 	if (redis_is_error(reply, "NOPERM") && !by_sentinel)
 		return redis_grant(user, "+role", out, size);
+	/* Its own words are a page long. */
+	if (redis_is_error(reply, "DENIED")) {
+		(void)snprintf(out, size,
+		    "it is in protected mode: it takes no connection from "
+		    "another machine while its user default has no password; "
+		    "run there: %s",
+		    by_sentinel ? "redis-cli -p 26379 CONFIG SET requirepass "
+				  "SECRET; here see sentinel-password-file"
+				: "redis-cli CONFIG SET requirepass SECRET, "
+				  "and the same in redis.conf");
+		return out;
+	}
 	(void)log_words(reply->text, reply->len, words, sizeof(words));
 	(void)snprintf(out, size, "%s%s", words, hint(reply, by_sentinel));
+	return out;
+}
+
+const char *redis_error(const struct redis_reply *reply, char *out, size_t size)
+{
+	size_t len;
+
+	(void)log_words(reply->text, reply->len, out, size);
+	len = strlen(out);
+	if (redis_is_error(reply, "NOPERM"))
+		(void)snprintf(out + len, size - len,
+		    "; relaypassd -t prints the command that gives the right");
 	return out;
 }
 

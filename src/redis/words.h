@@ -48,6 +48,10 @@ const char *redis_refusal(const struct redis_reply *reply, bool by_sentinel,
 /* The command that gives a user of the ACL these rights; returns out. */
 const char *redis_grant(
     const char *user, const char *rights, char *out, size_t size);
+/* An ERROR's own words, and what to do about a right that is missing;
+ * printable; returns out. */
+const char *redis_error(
+    const struct redis_reply *reply, char *out, size_t size);
 /* Whether an ERROR's first word is this. */
 bool redis_is_error(const struct redis_reply *reply, const char *word);
 /* Whether it is an ERROR that only the server's administrator, or ours, can

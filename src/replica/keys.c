@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/hmac.h"
 #include "base/mem.h"
 #include "base/secret.h"
 
@@ -17,7 +18,15 @@ struct replica_keys {
 	struct replica_key rows[REPLICA_KEYS_MAX]; /* secrets are in text */
 };
 
-static const char id_letters[] = "abcdefghijklmnopqrstuvwxyz0123456789-";
+bool replica_key_id_is_good(const char *id, size_t len)
+{
+	static const char letters[] = "abcdefghijklmnopqrstuvwxyz0123456789-";
+
+	for (size_t i = 0; i < len; i++)
+		if (!memchr(letters, id[i], sizeof(letters) - 1))
+			return false;
+	return len > 0 && len <= REPLICA_KEY_ID_MAX;
+}
 
 /* What is wrong with a row, which it takes if nothing is (NULL). */
 static const char *add_row(
@@ -28,7 +37,7 @@ static const char *add_row(
 
 	if (k->count == REPLICA_KEYS_MAX)
 		return "more than 16 keys; take the old ones out";
-	if (id_len > REPLICA_KEY_ID_MAX || strspn(id, id_letters) < id_len)
+	if (!replica_key_id_is_good(id, id_len))
 		return "expected the key's id, 1 to 16 of a-z, 0-9 and \"-\", "
 		       "then its secret";
 	if (len < REPLICA_SECRET_MIN)
@@ -100,4 +109,19 @@ const struct replica_key *replica_keys_find(
 		    memcmp(k->rows[i].id, id, len) == 0)
 			return &k->rows[i];
 	return NULL;
+}
+
+size_t replica_keys_hash(const struct replica_keys *k,
+    uint8_t out[static REPLICA_KEYS_MAX * REPLICA_KEY_HASH])
+{
+	uint8_t mac[HMAC_SIZE];
+
+	for (size_t i = 0; i < k->count; i++) {
+		const struct replica_key *key = &k->rows[i];
+
+		hmac_sha256(
+		    key->secret, key->len, key->id, strlen(key->id), mac);
+		memcpy(out + i * REPLICA_KEY_HASH, mac, REPLICA_KEY_HASH);
+	}
+	return k->count * REPLICA_KEY_HASH;
 }

@@ -11,7 +11,9 @@
  */
 #ifndef REPLICA_KEYS_H
 #define REPLICA_KEYS_H
+#include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "base/err.h"
 
@@ -35,6 +37,13 @@ struct replica_keys *replica_keys_parse(
     const char *text, size_t len, const char *name, struct err *err);
 void replica_keys_free(struct replica_keys **k); /* wipes them */
 const struct replica_key *replica_keys_first(const struct replica_keys *k);
+/* Writes a hash of each key, from which nobody can tell its secret, and
+ * returns how many bytes. For a note of which keys there were. */
+enum { REPLICA_KEY_HASH = 8 };
+size_t replica_keys_hash(const struct replica_keys *k,
+    uint8_t out[static REPLICA_KEYS_MAX * REPLICA_KEY_HASH]);
+/* Whether a key may have this id. */
+bool replica_key_id_is_good(const char *id, size_t len);
 /* NULL: there is none of this id. */
 const struct replica_key *replica_keys_find(
     const struct replica_keys *k, const char *id, size_t len);

@@ -20,20 +20,6 @@ bool replica_is_echo(const char *source_kind)
 	return false;
 }
 
-bool replica_node(const char *text, uint64_t *node_r)
-{
-	static const char digits[] = "0123456789abcdef";
-	uint64_t node = 0;
-	size_t len = strspn(text, digits);
-
-	if (len != REPLICA_NODE_DIGITS || text[len] != '\0')
-		return false;
-	for (size_t i = 0; i < len; i++)
-		node = node << 4 | (uint64_t)(strchr(digits, text[i]) - digits);
-	*node_r = node;
-	return true;
-}
-
 static int64_t earlier(int64_t a, int64_t b)
 {
 	return a < b ? a : b;
@@ -84,11 +70,4 @@ bool replica_revocation(const struct ledger_revocation *r, uint64_t node,
 	out->user_len = r->user_len;
 	memcpy(out->user, r->user, r->user_len);
 	return true;
-}
-
-int64_t replica_lasts(const struct replica_record *r)
-{
-	int64_t left = r->end - r->issued;
-
-	return r->kind == REPLICA_REVOKE ? left + REPLICA_LINGERS : left;
 }

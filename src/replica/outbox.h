@@ -22,10 +22,4 @@ bool replica_lease(const struct lease *lease, const char *source_kind,
 /* The record of a revocation. False: it is long over, or another node's own. */
 bool replica_revocation(const struct ledger_revocation *r, uint64_t node,
     struct moment now, struct replica_record *out);
-/* How long somebody who joins must find a record, ms from when it was issued;
- * above 0. */
-int64_t replica_lasts(const struct replica_record *r);
-/* A node's id as the ledger writes it, 16 hex digits, to its number. False: it
- * is none. */
-bool replica_node(const char *text, uint64_t *node_r);
 #endif

@@ -105,8 +105,7 @@ static void put_node(struct text *t, uint64_t node)
 {
 	char digits[REPLICA_NODE_DIGITS + 1];
 
-	(void)snprintf(
-	    digits, sizeof(digits), "%016llx", (unsigned long long)node);
+	replica_node_print(node, digits);
 	put(t, "node", digits);
 }
 
@@ -281,18 +280,28 @@ static bool read_body(
 	       memcmp(again, body, len) == 0;
 }
 
-/* The key that the last word of the body names; NULL: we have none, or there is
- * no such word (*named_r). */
-static const struct replica_key *find_key(const struct replica_keys *keys,
-    const char *body, size_t len, bool *named_r)
+/* Where the body ends, and which key it was signed with, as its last word has
+ * it. False: it has not the form of a record. */
+static bool read_ends(const char *bytes, size_t len, size_t *body_r,
+    char id[static REPLICA_KEY_ID_MAX + 1])
 {
-	const char *blank = memrchr(body, ' ', len);
-	size_t left = blank ? (size_t)(body + len - blank) : 0;
+	const char *word;
+	size_t id_len;
 
-	*named_r = left > KEY_WORD && memcmp(blank, word_key, KEY_WORD) == 0;
-	if (!*named_r)
-		return NULL;
-	return replica_keys_find(keys, blank + KEY_WORD, left - KEY_WORD);
+	if (len <= MAC_LEN || len >= REPLICA_RECORD_MAX ||
+	    memcmp(bytes + len - MAC_LEN, word_mac, MAC_WORD) != 0)
+		return false;
+	*body_r = len - MAC_LEN;
+	word = memrchr(bytes, ' ', *body_r);
+	if (!word || bytes + *body_r - word <= KEY_WORD ||
+	    memcmp(word, word_key, KEY_WORD) != 0)
+		return false;
+	id_len = (size_t)(bytes + *body_r - word) - KEY_WORD;
+	if (!replica_key_id_is_good(word + KEY_WORD, id_len))
+		return false;
+	memcpy(id, word + KEY_WORD, id_len);
+	id[id_len] = '\0';
+	return true;
 }
 
 enum replica_fault replica_decode(const char *bytes, size_t len,
@@ -300,16 +309,13 @@ enum replica_fault replica_decode(const char *bytes, size_t len,
 {
 	const struct replica_key *key;
 	struct replica_record r;
-	char mac[MAC_DIGITS + 1];
-	bool named;
+	char id[REPLICA_KEY_ID_MAX + 1], mac[MAC_DIGITS + 1];
 
-	if (len <= MAC_LEN || len >= REPLICA_RECORD_MAX ||
-	    memcmp(bytes + len - MAC_LEN, word_mac, MAC_WORD) != 0)
+	if (!read_ends(bytes, len, &len, id))
 		return REPLICA_MALFORMED;
-	len -= MAC_LEN;
-	key = find_key(keys, bytes, len, &named);
+	key = replica_keys_find(keys, id, strlen(id));
 	if (!key)
-		return named ? REPLICA_UNKNOWN_KEY : REPLICA_MALFORMED;
+		return REPLICA_UNKNOWN_KEY;
 	/* First who says it, then what. */
 	write_mac(key, bytes, len, mac);
 	if (!secret_equal(mac, MAC_DIGITS, bytes + len + MAC_WORD, MAC_DIGITS))
@@ -318,4 +324,45 @@ enum replica_fault replica_decode(const char *bytes, size_t len,
 		return REPLICA_MALFORMED;
 	*out = r;
 	return REPLICA_GOOD;
+}
+
+bool replica_claim(const char *bytes, size_t len, struct replica_claim *out)
+{
+	struct replica_record r;
+
+	if (!read_ends(bytes, len, &len, out->key) ||
+	    !read_body(bytes, len, out->key, &r))
+		return false;
+	out->node = r.node;
+	return true;
+}
+
+/* --- words that others need, too ------------------------------------------
+ */
+
+int64_t replica_lasts(const struct replica_record *r)
+{
+	int64_t left = r->end - r->issued;
+
+	return r->kind == REPLICA_REVOKE ? left + REPLICA_LINGERS : left;
+}
+
+bool replica_node(const char *text, uint64_t *node_r)
+{
+	static const char digits[] = "0123456789abcdef";
+	uint64_t node = 0;
+	size_t len = strspn(text, digits);
+
+	if (len != REPLICA_NODE_DIGITS || text[len] != '\0')
+		return false;
+	for (size_t i = 0; i < len; i++)
+		node = node << 4 | (uint64_t)(strchr(digits, text[i]) - digits);
+	*node_r = node;
+	return true;
+}
+
+void replica_node_print(uint64_t node, char out[static REPLICA_NODE_DIGITS + 1])
+{
+	(void)snprintf(
+	    out, REPLICA_NODE_DIGITS + 1, "%016llx", (unsigned long long)node);
 }

@@ -56,6 +56,15 @@ enum replica_fault {
 };
 const char *replica_fault_word(enum replica_fault fault);
 
+/* How long somebody who joins must find a record, ms from when it was issued;
+ * above 0. */
+int64_t replica_lasts(const struct replica_record *r);
+/* A node's id as the ledger writes it, 16 hex digits, to its number. False: it
+ * is none. */
+bool replica_node(const char *text, uint64_t *node_r);
+void replica_node_print(
+    uint64_t node, char out[static REPLICA_NODE_DIGITS + 1]);
+
 /* Signs with the first key. Returns the length; 0: the record is not sound (no
  * address, control characters, times out of order), and nobody would take it.
  */
@@ -65,4 +74,11 @@ size_t replica_encode(const struct replica_record *r,
  * REPLICA_GOOD: exactly what replica_encode() writes with a key we hold. */
 enum replica_fault replica_decode(const char *bytes, size_t len,
     const struct replica_keys *keys, struct replica_record *out);
+/* For the log alone: what a record that is not taken says of its node and its
+ * key. False: it has not the form of one. */
+struct replica_claim {
+	uint64_t node;
+	char key[REPLICA_KEY_ID_MAX + 1];
+};
+bool replica_claim(const char *bytes, size_t len, struct replica_claim *out);
 #endif

@@ -87,7 +87,6 @@ static void journal_needs(
 	const char *directory = conf_string(conf, "directory");
 	const char *group = conf_string(conf, "group");
 
-	memset(out, 0, sizeof(*out));
 	out->group = group[0] ? group : NULL;
 	out->read[0] = directory[0] ? directory : "/run/log/journal";
 	out->read[1] = directory[0] ? NULL : "/var/log/journal";

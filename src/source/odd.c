@@ -51,6 +51,19 @@ static void tell(struct odd *o, struct odd_reason *r, uint64_t now)
 	r->told_at = now ? now : 1;
 }
 
+static bool is_recent(const struct odd_reason *r, uint64_t now)
+{
+	return r->lately && now < r->last_at + ODD_LATELY_MS;
+}
+
+const struct odd_reason *odd_lately(const struct odd *o, uint64_t now)
+{
+	for (size_t i = 0; i < ODD_REASONS && o->reasons[i].what; i++)
+		if (is_recent(&o->reasons[i], now))
+			return &o->reasons[i];
+	return NULL;
+}
+
 void odd_count(struct odd *o, const char *what, const char *peer, uint64_t now)
 {
 	struct odd_reason *r = find(o, what);
@@ -58,6 +71,8 @@ void odd_count(struct odd *o, const char *what, const char *peer, uint64_t now)
 	all++;
 	o->total++;
 	r->count++;
+	r->lately = is_recent(r, now) ? r->lately + 1 : 1;
+	r->last_at = now;
 	(void)log_quote(peer, strlen(peer), r->peer, sizeof(r->peer));
 	tell(o, r, now);
 }

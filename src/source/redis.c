@@ -5,7 +5,7 @@
  *
  * A node that joins notes the last entry of the stream, reads the keys, and
  * goes on with the stream behind that entry. The cursor is an entry: its id and
- * a print of what it holds. As long as the server still has just this entry,
+ * a hash of what it holds. As long as the server still has just this entry,
  * all that came behind it is there, too. When it has not (it was trimmed, or
  * the server lost its last writes, or all, or took up an old dump), nobody can
  * tell what else is missing, and the node joins again. Before the entries that
@@ -21,9 +21,10 @@
 
 #include "base/log.h"
 #include "base/mem.h"
+#include "cursor.h"
 #include "redis/check.h"
-#include "redis/entry.h"
 #include "redis/words.h"
+#include "redis_clock.h"
 #include "redis_join.h"
 #include "replica_feed.h"
 #include "source.h"
@@ -34,11 +35,6 @@ enum {
 	/* How long the server holds its answer when nothing is new. */
 	BLOCK_MS = 1000,
 	NS_PER_MS = 1000000,
-	MS_PER_S = 1000,
-	US_PER_MS = 1000,
-	BYTE = 8,
-	NUMBER = 8, /* bytes, of the cursor's three numbers */
-	CURSOR_LEN = 3 * NUMBER,
 	/* At once: the feed sends them on in batches of its own. */
 	ENTRIES_MAX = 1000,
 	/* Between two joins for the sake of clocks. */
@@ -46,14 +42,15 @@ enum {
 	WORDS_SIZE = 240
 };
 
-#define CURSOR_KEY "stream"
-
 static const struct option redis_options[] = { REDIS_OPTIONS, OPTION_END };
 
-/* The entry that was read last; 0-0: the stream was empty. */
-struct place {
+#define CURSOR_KEY "stream"
+
+/* The entry that was read last, as the cursor holds it; 0-0: the stream was
+ * empty. */
+struct position {
 	struct redis_id id;
-	uint64_t print;
+	uint64_t hash; /* of what the entry holds */
 };
 
 struct source {
@@ -62,78 +59,35 @@ struct source {
 	struct redis_link *link;
 	struct replica_feed *feed;
 	struct redis_join *join;
+	struct redis_clock clock;
 	const char *key;
 	char stream[REDIS_NAME_SIZE];
 	uv_timer_t second;
 	int handles;
 
-	bool joined;    /* `place` is good, as far as is known */
+	bool joined;    /* `position` is good, as far as is known */
 	unsigned joins; /* within this second, for want of the entry */
-	struct place place, joining;
-	bool missing;      /* the server does not have the place's entry */
-	bool again;        /* the feed would take now what it has passed over */
+	struct position position, joining;
+	bool missing; /* the server does not have the entry at the position */
+	bool again;   /* the feed would take now what it has passed over */
 	uint64_t again_at; /* monotonic ms; that was heeded last; 0: never */
 	bool in_step, gone;
-	/* The server's clock, ms, less our monotonic one. */
-	bool clock_known;
-	int64_t clock;
-	uint64_t clock_asked; /* monotonic ms */
 };
 
 static void go_on(struct source *s);
 
-/* --- the cursor ------------------------------------------------------------
- */
-
-static void put_number(uint8_t *out, uint64_t n)
-{
-	for (size_t i = 0; i < NUMBER; i++)
-		out[i] = (uint8_t)(n >> BYTE * (NUMBER - 1 - i));
-}
-
-static uint64_t get_number(const uint8_t *in)
-{
-	uint64_t n = 0;
-
-	for (size_t i = 0; i < NUMBER; i++)
-		n = n << BYTE | in[i];
-	return n;
-}
-
-static void write_cursor(const struct place *p, struct source_cursor *out)
-{
-	memset(out, 0, sizeof(*out));
-	out->key_len = sizeof(CURSOR_KEY) - 1;
-	memcpy(out->key, CURSOR_KEY, out->key_len);
-	out->len = CURSOR_LEN;
-	put_number(out->bytes, p->id.ms);
-	put_number(out->bytes + NUMBER, p->id.sequence);
-	put_number(out->bytes + 2 * NUMBER, p->print);
-}
-
-static bool read_cursor(const struct source_cursor *c, struct place *out)
-{
-	if (c->key_len != sizeof(CURSOR_KEY) - 1 || c->len != CURSOR_LEN ||
-	    memcmp(c->key, CURSOR_KEY, c->key_len) != 0)
-		return false;
-	out->id.ms = get_number(c->bytes);
-	out->id.sequence = get_number(c->bytes + NUMBER);
-	out->print = get_number(c->bytes + 2 * NUMBER);
-	return true;
-}
-
 /* With no entry to find again nobody can tell what came and went since. */
-static bool is_entry(const struct place *p)
+static bool is_entry(const struct position *p)
 {
 	return p->id.ms || p->id.sequence;
 }
 
-/* All logins that wait, and the place behind them. */
+/* All logins that wait, and the position behind them. */
 static void store(struct source *s)
 {
 	struct source_cursor cursor;
 
-	write_cursor(&s->place, &cursor);
+	cursor_write(&cursor, CURSOR_KEY, &s->position, sizeof(s->position));
 	if (replica_feed_send(s->feed, &cursor) < 0)
 		s->gone = true;
 }
@@ -148,58 +102,13 @@ static void give_up(struct source *s, const struct redis_reply *reply)
 	char words[WORDS_SIZE] = "a reply that makes no sense";
 
 	if (reply && reply->type == REDIS_ERROR)
-		(void)log_words(
-		    reply->text, reply->len, words, sizeof(words));
+		(void)redis_error(reply, words, sizeof(words));
 	redis_link_again(s->link, words);
 }
-
-/* --- the server's clock ----------------------------------------------------
- */
 
 static uint64_t monotonic(void)
 {
 	return uv_hrtime() / NS_PER_MS;
-}
-
-static void on_time(void *ctx, const struct redis_reply *reply)
-{
-	enum { SECONDS, MICROSECONDS, PAIR };
-	struct source *s = ctx;
-	int64_t ms;
-
-	if (!reply || reply->type != REDIS_ARRAY || reply->count != PAIR ||
-	    reply->items[SECONDS].type != REDIS_TEXT ||
-	    reply->items[MICROSECONDS].type != REDIS_TEXT)
-		return;
-	ms = (int64_t)(strtoull(reply->items[SECONDS].text, NULL, 10) &
-		       UINT32_MAX) *
-		 MS_PER_S +
-	     (int64_t)(strtoull(reply->items[MICROSECONDS].text, NULL, 10) %
-		       UINT32_MAX) /
-		 US_PER_MS;
-	s->clock = ms - (int64_t)monotonic();
-	s->clock_known = true;
-}
-
-static void ask_time(struct source *s)
-{
-	struct redis_words w = { 0 };
-	uint64_t now = monotonic();
-
-	if (s->clock_known && now - s->clock_asked < SECOND_MS)
-		return;
-	s->clock_asked = now;
-	redis_add(&w, "TIME");
-	redis_send(s->link, 0, &w, on_time, s);
-}
-
-static int64_t age_of(const struct source *s, struct redis_id id)
-{
-	int64_t now = s->clock + (int64_t)monotonic();
-
-	if (!s->clock_known)
-		return -1;
-	return id.ms < (uint64_t)now ? now - (int64_t)id.ms : 0;
 }
 
 /* --- following -------------------------------------------------------------
@@ -220,7 +129,7 @@ static void on_kept(void *ctx, const struct redis_reply *reply)
 	}
 	s->missing = reply->type != REDIS_ARRAY || reply->count != 1 ||
 		     !redis_entry_read(&reply->items[0], &e) ||
-		     redis_entry_print(&e) != s->place.print;
+		     redis_entry_hash(&e) != s->position.hash;
 }
 
 /* False: what the server gives cannot be its stream. */
@@ -229,14 +138,15 @@ static bool take_entry(struct source *s, const struct redis_reply *reply)
 	char where[REDIS_ID_SIZE];
 	struct redis_entry e;
 
-	if (!redis_entry_read(reply, &e) || !redis_id_before(s->place.id, e.id))
+	if (!redis_entry_read(reply, &e) ||
+	    !redis_id_before(s->position.id, e.id))
 		return false;
 	(void)redis_id_print(e.id, where);
 	if (replica_feed_take(s->feed, e.record ? e.record : "", e.len,
-		age_of(s, e.id), where, clock_now()) < 0)
+		redis_clock_age(&s->clock, e.id), where, clock_now()) < 0)
 		s->gone = true;
-	s->place.id = e.id;
-	s->place.print = redis_entry_print(&e);
+	s->position.id = e.id;
+	s->position.hash = redis_entry_hash(&e);
 	return true;
 }
 
@@ -285,7 +195,7 @@ static void on_entries(void *ctx, const struct redis_reply *reply)
 	go_on(s);
 }
 
-static void ask_place(struct source *s, const char *id)
+static void ask_position(struct source *s, const char *id)
 {
 	struct redis_words w = { 0 };
 
@@ -301,10 +211,10 @@ static void follow(struct source *s)
 	struct redis_words w = { 0 };
 	char id[REDIS_ID_SIZE];
 
-	(void)redis_id_print(s->place.id, id);
+	(void)redis_id_print(s->position.id, id);
 	s->missing = false;
-	if (is_entry(&s->place))
-		ask_place(s, id);
+	if (is_entry(&s->position))
+		ask_position(s, id);
 	redis_add(&w, "XREAD");
 	redis_add(&w, "COUNT");
 	redis_add_number(&w, ENTRIES_MAX);
@@ -328,9 +238,11 @@ static void on_joined(void *ctx)
 		go_on(s);
 		return;
 	}
-	s->place = s->joining;
+	s->position = s->joining;
 	s->joined = true;
 	store(s);
+	if (replica_feed_whole(s->feed) < 0)
+		s->gone = true;
 	log_info(LOG_SOURCE_OPEN, "source=%s state=joined", s->env.name);
 	go_on(s);
 }
@@ -359,7 +271,7 @@ static void on_last(void *ctx, const struct redis_reply *reply)
 		return;
 	}
 	if (reply->count == 1)
-		s->joining = (struct place){ e.id, redis_entry_print(&e) };
+		s->joining = (struct position){ e.id, redis_entry_hash(&e) };
 	redis_join_start(s->join, REDIS_JOIN_ALL);
 }
 
@@ -391,7 +303,7 @@ static void go_on(struct source *s)
 {
 	if (s->gone || !redis_link_is_up(s->link))
 		return;
-	ask_time(s);
+	redis_clock_ask(&s->clock);
 	if (s->joined && !joins_again(s))
 		follow(s);
 	else
@@ -405,13 +317,13 @@ static void on_up(void *ctx)
 {
 	struct source *s = ctx;
 
-	s->clock_known = false;
-	s->joined = s->joined && is_entry(&s->place);
+	redis_clock_forget(&s->clock);
+	s->joined = s->joined && is_entry(&s->position);
 	if (!s->joined || s->gone) {
 		go_on(s);
 		return;
 	}
-	ask_time(s);
+	redis_clock_ask(&s->clock);
 	redis_join_start(s->join, REDIS_JOIN_REVOCATIONS);
 }
 
@@ -427,17 +339,14 @@ static void on_second(uv_timer_t *timer)
 	struct source *s = timer->data;
 	const char *why = redis_link_trouble(s->link, NULL);
 
+	if (!*why)
+		why = trouble_text(&s->clock.trouble);
+	if (!why)
+		why = replica_feed_trouble(s->feed, monotonic());
 	s->joins = 0;
 	s->again = replica_feed_again(s->feed, clock_now()) || s->again;
 	replica_feed_tick(s->feed, monotonic());
-	s->env.step(s->env.step_ctx, s->in_step, 0, *why ? why : NULL);
-}
-
-static void redis_needs(
-    const struct conf_section *conf, struct source_needs *out)
-{
-	(void)conf;
-	out->connect = true;
+	s->env.step(s->env.step_ctx, s->in_step, 0, why);
 }
 
 static void release(struct source *s)
@@ -446,14 +355,6 @@ static void release(struct source *s)
 	redis_join_free(&s->join);
 	replica_feed_free(&s->feed);
 	free(s);
-}
-
-static void read_cursors(
-    struct source *s, const struct source_cursor *cursors, size_t n)
-{
-	for (size_t i = 0; i < n; i++)
-		if (read_cursor(&cursors[i], &s->place))
-			s->joined = is_entry(&s->place);
 }
 
 static struct source *redis_open(const struct source_env *env,
@@ -476,7 +377,9 @@ static struct source *redis_open(const struct source_env *env,
 	s->conf = conf;
 	s->key = joins.key = conf_string(conf, "key");
 	(void)redis_name(s->key, "changes", s->stream);
-	read_cursors(s, cursors, n);
+	s->joined = cursor_read(cursors, n, CURSOR_KEY, &s->position,
+			sizeof(s->position)) &&
+		    is_entry(&s->position);
 	keys = replica_keys_read(conf_string(conf, "keys"), err);
 	if (keys)
 		s->link = joins.link = redis_link_new(&link, conf, err);
@@ -486,7 +389,10 @@ static struct source *redis_open(const struct source_env *env,
 		return NULL;
 	}
 	joins.keys = keys;
+	redis_clock_init(&s->clock, s->link, env);
 	s->feed = joins.feed = replica_feed_new(env, keys, cursors, n);
+	if (replica_feed_has_new_keys(s->feed))
+		s->joined = false;
 	s->join = redis_join_new(&joins);
 	return s;
 }
@@ -552,10 +458,10 @@ const struct source_kind source_redis = {
 	.name = "redis",
 	.help = "Hears the other nodes of a site, by a Redis or Valkey server.",
 	.role = ROLE_CONNECTOR,
+	.connects = true,
 	.options = redis_options,
 	.hears_nodes = true,
 	.check = redis_setup_check,
-	.needs = redis_needs,
 	.open = redis_open,
 	.start = redis_start,
 	.stop = redis_stop,

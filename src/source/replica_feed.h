@@ -2,9 +2,9 @@
 /*
  * replica_feed - records of other nodes, as a carrier (Redis, a table) shows
  * them, to the sink: signature, clocks, batches; and what is known of each
- * node's clock, as cursors of their own. What is wrong is counted, and told
- * once a minute for each reason. Called by: source/redis.c,
- * source/sql_stream.c.
+ * node's clock, and with which keys all was read, as cursors of their own. What
+ * is wrong is counted, and told once a minute for each reason. Called by:
+ * source/redis.c, source/sql_stream.c.
  */
 #ifndef SOURCE_REPLICA_FEED_H
 #define SOURCE_REPLICA_FEED_H
@@ -38,4 +38,16 @@ bool replica_feed_waits(const struct replica_feed *f);
 bool replica_feed_again(struct replica_feed *f, struct moment now);
 /* Once a second or so: what is to be told in the log. now: monotonic ms. */
 void replica_feed_tick(struct replica_feed *f, uint64_t now);
+/* For `status`: what was refused of late, and what to do. NULL: nothing. Lives
+ * until the next call. */
+const char *replica_feed_trouble(struct replica_feed *f, uint64_t now);
+/*
+ * True: the keys file has a key that was not there when all was read last. What
+ * was refused then may be good now: the carrier forgets its place, and shows
+ * all that it has.
+ */
+bool replica_feed_has_new_keys(const struct replica_feed *f);
+/* All that the carrier has was taken, with these keys, and its place behind it
+ * is stored. -1: the keeper is gone. */
+int replica_feed_whole(struct replica_feed *f);
 #endif

@@ -120,7 +120,8 @@ struct source_needs {
 	/* Directories whose files it may read (opened by path); ends early with
 	 * NULL. One that is missing is left out. */
 	const char *read[4];
-	bool connect; /* to other hosts, and (connectors) to unix sockets */
+	bool connect; /* to other hosts, and (connectors) to unix sockets; see
+		       * source_kind.connects */
 	const char *account;  /* connectors: to run as; NULL: the role's */
 	const char *write[4]; /* connectors: directories to write below */
 };
@@ -138,6 +139,7 @@ struct source_kind {
 	bool tells_life;  /* may send LOGIN_ALIVE */
 	bool hears_nodes; /* may send LOGIN_LEASE and LOGIN_REVOKE; what it told
 			   * is not told to other nodes */
+	bool connects;    /* needs.connect, whatever the section says */
 	bool ends;        /* may say that nothing more comes, see `ended` */
 	bool files;       /* asks the opener; rows "path" and "owner" */
 	bool lines;       /* matches log lines: env->patterns is set; the option
@@ -153,6 +155,9 @@ struct source_kind {
 	/* NULL, or what `sockets` without fds is for kinds that have no
 	 * sockets: refuses what open would. Not in a child. */
 	int (*check)(const struct conf_section *conf, struct err *err);
+	/* As in struct export_kind. */
+	bool (*same)(
+	    const struct conf_section *a, const struct conf_section *b);
 	/* NULL: nothing. Pure. */
 	void (*needs)(
 	    const struct conf_section *conf, struct source_needs *out);

@@ -16,35 +16,32 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <uv.h>
 
 #include "base/log.h"
 #include "base/mem.h"
+#include "base/role.h"
+#include "cursor.h"
 #include "odd.h"
-#include "source.h"
-#include "sql/session.h"
 #include "sql/text.h"
 #include "sql_login.h"
+#include "sql_page.h"
+#include "sql_reader.h"
 #include "sql_seen.h"
 #include "sql_since.h"
 #include "sql_try.h"
 
 enum {
-	TICK_MS = 1000,
 	SOON_MS = 50,     /* between readings that notifications ask for */
 	STORE_MS = 60000, /* of a cursor without logins */
-	PAGE = 500,
-	PAGE_MAX = 64000,
-	TEST_MS = 3000,
 	NS = 1000000,
 	MS = 1000,
 	NUMBER_SIZE = 24,
-	TROUBLE_SIZE = 200
+	REFUSED_SIZE = 240
 };
 static const char cursor_key[] = "table";
 
 /* As it is stored: in this machine's order, for its own ledger. */
-struct place {
+struct position {
 	int64_t time;   /* seconds, by the database's clock */
 	uint64_t table; /* of which table; another has another time */
 };
@@ -53,29 +50,20 @@ struct source {
 	struct source_env env;
 	const struct conf_section *conf;
 	struct sql_table table;
-	const struct sql_engine *engine;
-	struct sql_place where;
-	struct sql_session *session;
-	uv_timer_t tick, soon;
-	uv_loop_t *loop;
-	int handles;
-	bool started, stopped, unwanted;
+	struct sql_table_params params;
+	struct sql_reader reader;
 
-	struct sql_columns columns;
-	char *since; /* for `page` rows; NULL: the columns are not known */
-	size_t page;
-	struct sql_since place;
-	uint64_t print;              /* of the table */
+	bool looked; /* at the columns */
+	struct sql_page page;
+	struct sql_since since;
+	uint64_t table_hash;
 	int64_t stored_at, asked_at; /* monotonic ms */
-	int64_t asked;               /* for the time; boot ms */
 	struct sql_row_clock clock;
 	struct sql_seen *seen;
-	bool reading, whole, wanted, failing, in_step;
-	int64_t from; /* of the page, seconds */
+	bool reading, whole, wanted, in_step;
 	struct odd odd;
 	size_t count;
 	struct login logins[SOURCE_BATCH];
-	char trouble[TROUBLE_SIZE];
 };
 
 static const struct option sql_options[] = {
@@ -100,20 +88,18 @@ static int64_t monotonic(void)
 /* With the cursor behind it, or with what it was. */
 static void send_all(struct source *s, int64_t time)
 {
-	struct source_cursor c = { .key_len = sizeof(cursor_key) - 1,
-		.len = sizeof(struct place) };
-	struct place at;
+	struct source_cursor c;
+	struct position at;
 	size_t n = s->count;
 
 	s->count = 0;
 	if (s->whole && time > 0)
-		s->place.at = time;
-	at = (struct place){ s->place.at, s->print };
-	memcpy(c.key, cursor_key, c.key_len);
-	memcpy(c.bytes, &at, sizeof(at));
+		s->since.at = time;
+	at = (struct position){ s->since.at, s->table_hash };
+	cursor_write(&c, cursor_key, &at, sizeof(at));
 	s->stored_at = monotonic();
 	if (s->env.sink(s->env.sink_ctx, &c, s->logins, n) < 0)
-		s->stopped = true;
+		s->reader.stopped = true;
 }
 
 static void take(struct source *s, const struct sql_row *row, struct moment now)
@@ -123,7 +109,7 @@ static void take(struct source *s, const struct sql_row *row, struct moment now)
 	int64_t time = 0;
 	char where[ODD_PEER_SIZE];
 
-	if (sql_seen_take(s->seen, sql_row_print(row)))
+	if (sql_seen_take(s->seen, sql_row_hash(row)))
 		return;
 	worth = sql_row_read(row, &s->clock, l);
 	if (worth == SQL_ROW_OVER)
@@ -155,23 +141,11 @@ static void ask_page(struct source *s);
 
 static bool is_good(struct source *s, const struct sql_result *r)
 {
-	char shown[TROUBLE_SIZE];
-
-	if (r->fault == SQL_FAULT_NONE)
-		return !s->stopped;
+	if (sql_reader_is_good(&s->reader, r))
+		return true;
 	s->reading = s->in_step = false;
-	(void)snprintf(s->trouble, sizeof(s->trouble), "%s",
-	    *r->text ? r->text : "the connection is lost");
 	/* The columns may be others by now. */
-	free(s->since);
-	s->since = NULL;
-	if (s->failing || r->fault == SQL_FAULT_GONE)
-		return false; /* that is the session's to tell */
-	s->failing = true;
-	log_error(LOG_SOURCE_ERROR,
-	    "source=%s table=%s error=\"%s\" next=\"tries again\"", s->env.name,
-	    s->table.name,
-	    log_quote(s->trouble, strlen(s->trouble), shown, sizeof(shown)));
+	s->looked = false;
 	return false;
 }
 
@@ -180,56 +154,36 @@ static void rest(struct source *s)
 {
 	int64_t there = s->clock.there / MS;
 
-	s->place.latest = there;
+	s->since.latest = there;
 	sql_seen_end(s->seen);
-	if (s->failing)
-		log_info(LOG_SOURCE_OPEN, "source=%s table=%s state=good",
-		    s->env.name, s->table.name);
-	s->reading = s->failing = false;
+	sql_reader_rests(&s->reader);
+	s->reading = false;
 	s->in_step = true;
-	s->trouble[0] = '\0';
 	if (s->count || monotonic() - s->stored_at >= STORE_MS)
 		send_all(s, there);
 	else if (s->whole)
-		s->place.at = there;
-	if (s->wanted && !s->stopped)
+		s->since.at = there;
+	if (s->wanted && !s->reader.stopped)
 		ask_time(s);
 }
 
-static void make_since(struct source *s, size_t page)
-{
-	free(s->since);
-	s->page = page;
-	s->since = sql_login_since(&s->table, page);
-}
-
-/* Where the next page begins. False: this was the last one. */
+/* *page is the next one. False: there is none. */
 static bool get_on(struct source *s, const struct sql_result *r)
 {
-	struct sql_value last = sql_result_value(r, r->rows - 1, SQL_ROW_TIME);
-	int64_t time = 0;
-
-	if (r->rows < s->page)
+	switch (sql_page_next(&s->page, r)) {
+	case SQL_PAGE_LAST:
 		return false;
+	case SQL_PAGE_NEXT:
+		break;
+	case SQL_PAGE_STUCK:
+		/* Whatever they are, they must not stop the others. */
+		odd_count(&s->odd, "too-many-at-once", s->table.name,
+		    (uint64_t)monotonic());
+		sql_page_begin(&s->page, s->page.from + 1);
+		break;
+	}
 	/* Rows ahead of their time: a page of them is seen each time. */
-	if (last.text && sql_row_time(last, &time) &&
-	    time * MS > s->clock.there + s->clock.max_skew)
-		return false;
-	if (time > s->from) {
-		s->from = time;
-		make_since(s, PAGE);
-		return true;
-	}
-	if (s->page < PAGE_MAX) {
-		make_since(s, 2 * s->page);
-		return true;
-	}
-	/* Whatever they are, they must not stop the others. */
-	odd_count(
-	    &s->odd, "too-many-at-once", s->table.name, (uint64_t)monotonic());
-	s->from++;
-	make_since(s, PAGE);
-	return s->from * MS <= s->clock.there + s->clock.max_skew;
+	return s->page.from * MS <= s->clock.there + s->clock.max_skew;
 }
 
 static void on_page(void *ctx, const struct sql_result *r)
@@ -239,7 +193,7 @@ static void on_page(void *ctx, const struct sql_result *r)
 
 	if (!is_good(s, r))
 		return;
-	for (size_t i = 0; i < r->rows && !s->stopped; i++) {
+	for (size_t i = 0; i < r->rows && !s->reader.stopped; i++) {
 		const struct sql_row row = { sql_result_value(
 						 r, i, SQL_ROW_ADDRESS),
 			sql_result_value(r, i, SQL_ROW_TIME),
@@ -248,9 +202,9 @@ static void on_page(void *ctx, const struct sql_result *r)
 
 		take(s, &row, now);
 	}
-	if (s->stopped)
+	if (s->reader.stopped)
 		return;
-	if (r->rows > 0 && get_on(s, r))
+	if (get_on(s, r))
 		ask_page(s);
 	else
 		rest(s);
@@ -258,12 +212,13 @@ static void on_page(void *ctx, const struct sql_result *r)
 
 static void ask_page(struct source *s)
 {
+	AUTO_FREE char *statement = sql_login_since(&s->table, s->page.rows);
 	char from[NUMBER_SIZE];
 	struct sql_value param;
 
-	param.len = (size_t)snprintf(from, sizeof(from), "%" PRId64, s->from);
-	param.text = from;
-	sql_session_run(s->session, s->since, &param, 1, on_page, s);
+	(void)snprintf(from, sizeof(from), "%" PRId64, s->page.from);
+	param = sql_value_of(from);
+	sql_session_run(s->reader.session, statement, &param, 1, on_page, s);
 }
 
 /* From where on: where the last reading was, and what may have been committed
@@ -275,6 +230,7 @@ static void on_time(void *ctx, const struct sql_result *r)
 		.text = "the database's clock was set back: no row is taken "
 			"until it is where it was" };
 	struct sql_value v;
+	int64_t from;
 
 	if (!is_good(s, r))
 		return;
@@ -283,75 +239,64 @@ static void on_time(void *ctx, const struct sql_result *r)
 		s->reading = false;
 		return;
 	}
-	if (!sql_since_begin(&s->place, s->clock.there, s->asked,
-		clock_now().boot, s->whole, &s->from)) {
-		if (!s->failing)
+	sql_reader_time(&s->reader, s->clock.there);
+	if (!sql_since_begin(&s->since, s->clock.there, s->reader.asked.boot,
+		clock_now().boot, s->whole, &from)) {
+		if (!trouble_text(&s->reader.table))
 			send_all(s, 0);
 		(void)is_good(s, &stepped);
 		return;
 	}
-	if (s->page != PAGE)
-		make_since(s, PAGE);
+	sql_page_begin(&s->page, from);
 	sql_seen_begin(s->seen, s->whole);
 	ask_page(s);
-}
-
-static const char *answer_text(const void *ctx, size_t row, size_t column)
-{
-	struct sql_value v = sql_result_value(ctx, row, column);
-
-	return v.text ? v.text : "";
 }
 
 static void on_columns(void *ctx, const struct sql_result *r)
 {
 	struct source *s = ctx;
-	const struct sql_login_answer a = { r->rows, answer_text, r };
 	struct err err = { 0 };
 
 	if (!is_good(s, r))
 		return;
 	s->reading = false;
-	if (sql_login_look(&s->table, &a, &err) < 0) {
+	if (sql_login_look(&s->table, r, &err) < 0) {
 		const struct sql_result wrong = { .fault = SQL_FAULT_OTHER,
 			.text = err.text };
 
 		(void)is_good(s, &wrong);
 		return;
 	}
-	make_since(s, PAGE);
+	s->looked = true;
 	ask_time(s);
 }
 
 static void ask_columns(struct source *s)
 {
 	s->reading = true;
-	sql_session_run(s->session, s->columns.statement, s->columns.params,
-	    s->columns.count, on_columns, s);
+	sql_session_run(s->reader.session, sql_text_columns(s->table.engine),
+	    s->params.values, s->params.count, on_columns, s);
 }
 
 /* A reading begins. */
 static void ask_time(struct source *s)
 {
 	int64_t now = monotonic();
-	struct moment asked;
 
-	if (s->reading || s->stopped || !sql_session_is_connected(s->session))
+	if (s->reading || s->reader.stopped ||
+	    !sql_session_is_connected(s->reader.session))
 		return;
 	s->wanted = false;
-	s->whole = !s->in_step || now - s->asked_at >= s->place.interval;
+	s->whole = !s->in_step || now - s->asked_at >= s->since.interval;
 	if (s->whole)
 		s->asked_at = now;
-	if (!s->since) {
+	if (!s->looked) {
 		ask_columns(s);
 		return;
 	}
 	s->reading = true;
-	asked = clock_now();
-	s->clock.here = asked.wall;
-	s->asked = asked.boot;
-	sql_session_run(
-	    s->session, sql_login_now(s->table.engine), NULL, 0, on_time, s);
+	sql_reader_ask_time(&s->reader, on_time);
+	s->clock.here = s->reader.asked.wall;
 }
 
 /* --- when ------------------------------------------------------------------
@@ -372,15 +317,11 @@ static void on_connected(void *ctx)
 	if (*channel) {
 		sql_put(&t, "LISTEN ");
 		sql_put_name(&t, s->table.engine, channel, false);
-		sql_session_run(s->session, t.bytes, NULL, 0, on_listen, s);
+		sql_session_run(
+		    s->reader.session, t.bytes, NULL, 0, on_listen, s);
 		free(t.bytes);
 	}
 	ask_columns(s);
-}
-
-static void on_soon(uv_timer_t *timer)
-{
-	ask_time(timer->data);
 }
 
 static void on_notified(void *ctx)
@@ -388,22 +329,33 @@ static void on_notified(void *ctx)
 	struct source *s = ctx;
 
 	s->wanted = true;
-	if (!s->stopped && !uv_is_active((uv_handle_t *)&s->soon))
-		(void)uv_timer_start(&s->soon, on_soon, SOON_MS, 0);
+	ask_time(s);
 }
 
-static void on_tick(uv_timer_t *timer)
+/* What is wrong with rows of late, for `status`. */
+static const char *print_refused(
+    const struct source *s, char out[static REFUSED_SIZE])
 {
-	struct source *s = timer->data;
-	bool connected = sql_session_is_connected(s->session);
+	const struct odd_reason *r = odd_lately(&s->odd, (uint64_t)monotonic());
+
+	if (!r)
+		return NULL;
+	(void)snprintf(out, REFUSED_SIZE, "%llu %s refused, the last of %s: %s",
+	    (unsigned long long)r->lately, r->lately == 1 ? "row" : "rows",
+	    r->peer, sql_row_mend(r->what));
+	return out;
+}
+
+static void on_second(void *ctx)
+{
+	struct source *s = ctx;
+	char refused[REFUSED_SIZE];
 
 	odd_flush(&s->odd, (uint64_t)monotonic());
-	if (!connected)
+	if (!sql_session_is_connected(s->reader.session))
 		s->in_step = false;
-	s->env.step(s->env.step_ctx, s->in_step, 0,
-	    *s->trouble ? s->trouble
-			: (connected ? NULL : "not connected to the database"));
-	if (!s->in_step || monotonic() - s->asked_at >= s->place.interval)
+	sql_reader_step(&s->reader, s->in_step, 0, print_refused(s, refused));
+	if (!s->in_step || monotonic() - s->asked_at >= s->since.interval)
 		ask_time(s);
 }
 
@@ -432,42 +384,47 @@ static int sql_check(const struct conf_section *conf, struct err *err)
 			 "listen: \"%s\": expected a channel's name", channel);
 }
 
-static uint64_t print_table(const struct source *s)
+static uint64_t hash_table(const struct source *s)
 {
-	const struct sql_row row = { .address = sql_value_of(s->where.database),
-		.time = sql_value_of(s->where.host),
+	const struct sql_row row = { .address =
+					 sql_value_of(s->reader.place.database),
+		.time = sql_value_of(s->reader.place.host),
 		.user = sql_value_of(s->table.name) };
 
-	return sql_row_print(&row);
+	return sql_row_hash(&row);
 }
 
 static void restore(
     struct source *s, const struct source_cursor *cursors, size_t n)
 {
-	s->print = print_table(s);
-	for (size_t i = 0; i < n; i++) {
-		struct place at;
+	struct position at;
 
-		if (cursors[i].key_len != sizeof(cursor_key) - 1 ||
-		    memcmp(cursors[i].key, cursor_key, cursors[i].key_len) !=
-			0 ||
-		    cursors[i].len != sizeof(at))
-			continue;
-		memcpy(&at, cursors[i].bytes, sizeof(at));
-		if (at.table == s->print)
-			s->place.at = at.time;
-	}
+	s->table_hash = hash_table(s);
+	if (cursor_read(cursors, n, cursor_key, &at, sizeof(at)) &&
+	    at.table == s->table_hash)
+		s->since.at = at.time;
 }
 
-static void release(struct source *s)
+static void release(void *ctx)
 {
-	sql_session_close(&s->session);
-	sql_place_free(&s->where);
+	struct source *s = ctx;
+
 	sql_seen_free(&s->seen);
 	odd_flush(&s->odd, UINT64_MAX);
-	sql_columns_end(&s->columns);
-	free(s->since);
 	free(s);
+}
+
+static void set_clocks(struct source *s)
+{
+	const struct source_env *env = &s->env;
+
+	s->since.interval = conf_number(s->conf, "interval");
+	s->since.overlap = conf_number(s->conf, "overlap");
+	s->clock.period =
+	    s->table.period < env->ttl ? s->table.period : env->ttl;
+	s->since.period = s->clock.period;
+	s->clock.ttl = env->ttl;
+	s->clock.max_skew = env->max_skew;
 }
 
 static struct source *sql_open(const struct source_env *env,
@@ -475,11 +432,15 @@ static struct source *sql_open(const struct source_env *env,
     size_t n, struct err *err)
 {
 	struct source *s = xcalloc(1, sizeof(*s));
-	struct sql_session_env session = { .what = "source",
-		.name = env->name,
-		.timeout = conf_number(conf, "timeout"),
+	struct sql_reader_env reader = { .source = &s->env,
+		.conf = conf,
+		.engine = sql_place_engine(conf),
+		.listens = *conf_string(conf, "listen") != '\0',
+		.soon = SOON_MS,
 		.connected = on_connected,
-		.notified = *conf_string(conf, "listen") ? on_notified : NULL,
+		.second = on_second,
+		.notified = on_notified,
+		.release = release,
 		.ctx = s };
 
 	s->env = *env;
@@ -487,58 +448,32 @@ static struct source *sql_open(const struct source_env *env,
 	s->seen = sql_seen_new();
 	odd_init(&s->odd, env->name);
 	if (sql_check(conf, err) < 0 ||
-	    sql_table_read(conf, env->ttl, &s->table, err) < 0 ||
-	    sql_place_read(conf, &s->where, err) < 0 ||
-	    !(s->engine = sql_engine_load(s->table.engine, err)) ||
-	    !(s->session =
-		    sql_session_new(&session, s->engine, &s->where, err))) {
-		release(s);
-		return NULL;
+	    sql_table_read(conf, env->ttl, &s->table, err) < 0)
+		goto fail;
+	reader.table = s->table.name;
+	if (sql_reader_open(&s->reader, &reader, err) < 0) {
+		sql_place_free(&s->reader.place);
+		goto fail;
 	}
-	s->place.interval = conf_number(conf, "interval");
-	s->place.overlap = conf_number(conf, "overlap");
-	s->clock.period =
-	    s->table.period < env->ttl ? s->table.period : env->ttl;
-	s->place.period = s->clock.period;
-	s->clock.ttl = env->ttl;
-	s->clock.max_skew = env->max_skew;
-	sql_columns_begin(&s->columns, &s->table);
+	set_clocks(s);
+	sql_table_params(&s->table, &s->params);
 	restore(s, cursors, n);
 	return s;
+fail:
+	release(s);
+	return NULL;
 }
 
 static void sql_start(struct source *s, uv_loop_t *loop)
 {
-	s->loop = loop;
-	s->started = true;
-	s->handles = 2;
-	must(uv_timer_init(loop, &s->tick) == 0);
-	must(uv_timer_init(loop, &s->soon) == 0);
-	s->tick.data = s->soon.data = s;
-	(void)uv_timer_start(&s->tick, on_tick, TICK_MS, TICK_MS);
-	sql_session_start(s->session, loop);
-}
-
-static void on_closed(uv_handle_t *handle)
-{
-	struct source *s = handle->data;
-
-	if (--s->handles == 0 && s->unwanted)
-		release(s);
+	sql_reader_start(&s->reader, loop);
 }
 
 static void sql_stop(struct source *s)
 {
-	if (s->stopped && !s->session)
-		return;
-	if (!s->stopped && s->started && s->in_step)
+	if (!s->reader.stopped && s->in_step)
 		send_all(s, 0);
-	s->stopped = true;
-	sql_session_close(&s->session);
-	if (!s->started)
-		return;
-	uv_close((uv_handle_t *)&s->tick, on_closed);
-	uv_close((uv_handle_t *)&s->soon, on_closed);
+	sql_reader_stop(&s->reader);
 }
 
 static void sql_close(struct source **sp)
@@ -549,11 +484,7 @@ static void sql_close(struct source **sp)
 	if (!s)
 		return;
 	sql_stop(s);
-	s->unwanted = true;
-	if (s->handles == 0)
-		release(s);
-	else
-		(void)uv_run(s->loop, UV_RUN_NOWAIT);
+	sql_reader_close(&s->reader);
 }
 
 /* SQLite locks beside the file, to read it, too. */
@@ -576,7 +507,8 @@ static void sql_needs(const struct conf_section *conf, struct source_needs *out)
 
 static int sql_test(struct source *s, struct err *err)
 {
-	struct sql_ask *a = sql_ask_open(s->engine, &s->where, TEST_MS, err);
+	struct sql_ask *a = sql_ask_open(
+	    s->reader.engine, &s->reader.place, CONNECTOR_TEST_MS, err);
 	int result = a ? sql_try_table(a, &s->table, err) : -1;
 
 	sql_ask_close(&a);
@@ -589,6 +521,7 @@ const struct source_kind source_sql = {
 	.role = ROLE_CONNECTOR,
 	.options = sql_options,
 	.check = sql_check,
+	.same = sql_table_same,
 	.needs = sql_needs,
 	.open = sql_open,
 	.start = sql_start,

@@ -8,7 +8,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 
 #include "base/mem.h"
 #include "sql/text.h"
@@ -24,20 +23,14 @@ enum {
 /* --- what the columns are like ---------------------------------------------
  */
 
-static bool same_name(enum sql_engine_id engine, const char *a, const char *b)
-{
-	return (engine == SQL_POSTGRESQL ? strcmp(a, b) : strcasecmp(a, b)) ==
-	       0;
-}
-
 /* The type of a column; NULL: there is none of that name. */
 static const char *type_of(const struct sql_table *table,
-    const struct sql_login_answer *a, enum sql_column column)
+    const struct sql_result *columns, enum sql_column column)
 {
-	for (size_t i = 0; i < a->rows; i++)
-		if (same_name(table->engine, a->text(a->ctx, i, 0),
+	for (size_t i = 0; i < columns->rows; i++)
+		if (sql_name_same(table->engine, sql_result_text(columns, i, 0),
 			table->columns[column]))
-			return a->text(a->ctx, i, 1);
+			return sql_result_text(columns, i, 1);
 	return NULL;
 }
 
@@ -82,7 +75,7 @@ static int look_at_time(struct sql_table *t, const char *type, struct err *err)
 }
 
 int sql_login_look(
-    struct sql_table *table, const struct sql_login_answer *a, struct err *err)
+    struct sql_table *table, const struct sql_result *columns, struct err *err)
 {
 	static const struct {
 		enum sql_column column;
@@ -92,18 +85,18 @@ int sql_login_look(
 		{ SQL_EXPIRY, "expiry-column" } };
 	const char *type;
 
-	if (a->rows == 0)
+	if (columns->rows == 0)
 		return err_set(err, EXIT_USER,
 		    "table: there is no table %s in this database that its "
 		    "user may read",
 		    table->name);
 	for (size_t i = 0; i < COUNT_OF(rows); i++)
 		if (*table->columns[rows[i].column] &&
-		    !type_of(table, a, rows[i].column))
+		    !type_of(table, columns, rows[i].column))
 			return err_set(err, EXIT_USER,
 			    "%s: the table %s has no column %s", rows[i].option,
 			    table->name, table->columns[rows[i].column]);
-	type = type_of(table, a, SQL_ADDRESS);
+	type = type_of(table, columns, SQL_ADDRESS);
 	table->inet =
 	    table->engine == SQL_POSTGRESQL && is_among(type, " inet cidr ");
 	if (table->engine != SQL_SQLITE && !table->inet && !is_text(type))
@@ -111,7 +104,7 @@ int sql_login_look(
 		    "address-column: %s of %s is of type %s; expected a text%s",
 		    table->columns[SQL_ADDRESS], table->name, type,
 		    table->engine == SQL_POSTGRESQL ? ", or inet" : "");
-	return look_at_time(table, type_of(table, a, SQL_TIME), err);
+	return look_at_time(table, type_of(table, columns, SQL_TIME), err);
 }
 
 /* --- statements ------------------------------------------------------------
@@ -246,6 +239,32 @@ const char *sql_row_word(enum sql_row_worth worth)
 	return words[worth];
 }
 
+const char *sql_row_mend(const char *word)
+{
+	static const struct {
+		enum sql_row_worth worth;
+		const char *text;
+	} rows[] = { { SQL_ROW_AHEAD,
+			 "its time is ahead of the database's by more than "
+			 "max-skew; set the clock, or the time zone, of what "
+			 "writes it" },
+		{ SQL_ROW_BAD_ADDRESS,
+		    "not an IP address; mend what writes it, or see "
+		    "address-column" },
+		{ SQL_ROW_BAD_TIME,
+		    "its time is none; mend what writes it, or see "
+		    "time-column and time-format" },
+		{ SQL_ROW_BAD_USER,
+		    "not a user's name; mend what writes it, or see "
+		    "user-column" } };
+
+	for (size_t i = 0; i < COUNT_OF(rows); i++)
+		if (strcmp(word, sql_row_word(rows[i].worth)) == 0)
+			return rows[i].text;
+	return "more rows than are read at once have the same time; mend what "
+	       "writes it";
+}
+
 /* PostgreSQL fills a char(n) up with blanks. */
 static struct sql_value trim(struct sql_value v)
 {
@@ -374,58 +393,11 @@ static uint64_t mix(uint64_t hash, struct sql_value v)
 	return (hash ^ 0xff) * prime;
 }
 
-uint64_t sql_row_print(const struct sql_row *row)
+uint64_t sql_row_hash(const struct sql_row *row)
 {
 	uint64_t hash = 0xcbf29ce484222325;
 
 	hash = mix(hash, row->address);
 	hash = mix(hash, row->time);
 	return mix(hash, row->user);
-}
-
-/* --- two sections ----------------------------------------------------------
- */
-
-/* All ways to name this machine are one. */
-static bool same_host(const char *a, const char *b)
-{
-	static const char here[] = " localhost 127.0.0.1 ::1 ";
-	bool a_here = !*a || *a == '/' || is_among(a, here);
-	bool b_here = !*b || *b == '/' || is_among(b, here);
-
-	return a_here || b_here ? a_here == b_here : strcasecmp(a, b) == 0;
-}
-
-/* Two servers of one machine have two ports; a socket does not tell. */
-static bool same_port(
-    const struct conf_section *a, const struct conf_section *b)
-{
-	static const int64_t usual[] = {
-		[SQL_POSTGRESQL] = 5432, [SQL_MARIADB] = 3306, [SQL_SQLITE] = 0
-	};
-	int64_t one = conf_number(a, "port"), other = conf_number(b, "port");
-	int64_t none = usual[sql_place_engine(a)];
-
-	return (one ? one : none) == (other ? other : none);
-}
-
-bool sql_login_same(const struct conf_section *a, const struct conf_section *b)
-{
-	struct sql_table one, other;
-	struct err err;
-	const char *dot, *name, *other_name;
-
-	if (sql_place_engine(a) != sql_place_engine(b) ||
-	    strcmp(conf_string(a, "database"), conf_string(b, "database")) !=
-		0 ||
-	    !same_host(conf_string(a, "host"), conf_string(b, "host")) ||
-	    !same_port(a, b) || sql_table_read(a, 1, &one, &err) < 0 ||
-	    sql_table_read(b, 1, &other, &err) < 0)
-		return false;
-	/* With and without its schema: the usual one. */
-	dot = strchr(one.name, '.');
-	name = dot ? dot + 1 : one.name;
-	dot = strchr(other.name, '.');
-	other_name = dot ? dot + 1 : other.name;
-	return strcasecmp(name, other_name) == 0;
 }

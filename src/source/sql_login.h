@@ -11,17 +11,11 @@
 #include "login/login.h"
 #include "sql/table.h"
 
-/* What the columns of the table are like, out of the answer to
- * sql_text_columns(); text() gives "" for NULL. */
-struct sql_login_answer {
-	size_t rows;
-	const char *(*text)(const void *ctx, size_t row, size_t column);
-	const void *ctx;
-};
-/* Sets what sql/text.h has to know of their types. -1 and *err (EXIT_USER):
- * there is no such table, no such column, or it is of another type. */
+/* Out of the answer to sql_text_columns(): sets what sql/text.h has to know of
+ * their types. -1 and *err (EXIT_USER): there is no such table, no such column,
+ * or it is of another type. */
 int sql_login_look(
-    struct sql_table *table, const struct sql_login_answer *a, struct err *err);
+    struct sql_table *table, const struct sql_result *columns, struct err *err);
 
 /* The statement that gives the database's time: ms since 1970. */
 const char *sql_login_now(enum sql_engine_id engine);
@@ -51,6 +45,9 @@ enum sql_row_worth {
 };
 /* A word for the log. */
 const char *sql_row_word(enum sql_row_worth worth);
+/* What is to be mended when rows are refused, by that word; any other: too many
+ * have one time. */
+const char *sql_row_mend(const char *word);
 struct sql_row_clock {
 	int64_t here;             /* ms since 1970; when `there` was asked */
 	int64_t there;            /* the database's */
@@ -69,8 +66,5 @@ enum sql_row_worth sql_row_read(const struct sql_row *row,
  * is none. */
 bool sql_row_time(struct sql_value v, int64_t *seconds_r);
 /* Tells a row from another, and from itself with another time. */
-uint64_t sql_row_print(const struct sql_row *row);
-
-/* Whether the sections, of the kind "sql", name one table of one database. */
-bool sql_login_same(const struct conf_section *a, const struct conf_section *b);
+uint64_t sql_row_hash(const struct sql_row *row);
 #endif

@@ -102,8 +102,3 @@ void sql_seen_end(struct sql_seen *s)
 	if (live < s->count)
 		rebuild(s, size, s->reading);
 }
-
-size_t sql_seen_count(const struct sql_seen *s)
-{
-	return s->count;
-}

@@ -25,5 +25,4 @@ bool sql_seen_take(struct sql_seen *s, uint64_t row);
 void sql_seen_begin(struct sql_seen *s, bool whole);
 /* It has come to its end. Otherwise nothing is forgotten. */
 void sql_seen_end(struct sql_seen *s);
-size_t sql_seen_count(const struct sql_seen *s);
 #endif

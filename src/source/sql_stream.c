@@ -15,20 +15,20 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <uv.h>
 
 #include "base/log.h"
 #include "base/mem.h"
+#include "cursor.h"
 #include "replica_feed.h"
-#include "source.h"
-#include "sql/session.h"
 #include "sql/stream.h"
+#include "sql_reader.h"
 #include "stream_ids.h"
 
 enum {
-	TICK_MS = 1000,
+	SECOND_MS = 1000,
 	SOON_MS = 20,      /* between reads, so that rows come together */
 	STORE_TICKS = 5,   /* of a cursor without logins */
+	TIME_TICKS = 5,    /* between looks at the database's clock */
 	KEPT_MS = 3000000, /* rows live longer, whatever the ttl */
 	/* Beginnings within that time; then one a second, not told. */
 	ANEW_MAX = 3,
@@ -36,39 +36,31 @@ enum {
 	AGAIN_MS = 60 * 1000,
 	NS = 1000000,
 	US = 1000,
-	DECIMAL = 10,
-	NUMBER_SIZE = 24,
-	TROUBLE_SIZE = 200
+	NUMBER_SIZE = 24
 };
 static const char cursor_key[] = "table";
 
 /* As it is stored: in this machine's order, for its own ledger. */
-struct place {
+struct position {
 	int64_t whole;         /* all rows up to this id were read */
 	int64_t seen, seen_at; /* the last one, and when it was written, us */
 };
-_Static_assert(sizeof(struct place) <= SOURCE_CURSOR_MAX, "cursor");
+_Static_assert(sizeof(struct position) <= SOURCE_CURSOR_MAX, "cursor");
 
 struct source {
 	struct source_env env;
 	const struct conf_section *conf;
 	struct replica_feed *feed;
-	const struct sql_engine *engine;
-	struct sql_place place;
-	struct sql_session *session;
 	struct sql_stream text;
-	uv_timer_t tick, soon;
-	uv_loop_t *loop;
-	int handles;
-	bool started, stopped, unwanted;
+	struct sql_reader reader;
 
 	/* Behind this id revocations are to be read before all else; -1: they
 	 * have been. */
 	int64_t revoked;
 	struct stream_ids ids;
-	struct place at, stored;
+	struct position at, stored;
 	bool reading, wanted; /* a read is under way; another is to follow */
-	bool in_step, failing;
+	bool in_step, asking_time;
 	int64_t asked;   /* monotonic ms */
 	unsigned anew;   /* beginnings, */
 	int64_t anew_at; /* and the last one; as above */
@@ -76,7 +68,6 @@ struct source {
 	int64_t again_at;
 	int64_t behind;
 	unsigned ticks;
-	char trouble[TROUBLE_SIZE];
 	char first[STREAM_GAPS_TEXT], last[STREAM_GAPS_TEXT];
 };
 
@@ -93,18 +84,16 @@ static int64_t monotonic(void)
 
 static void gone(struct source *s)
 {
-	s->stopped = true;
+	s->reader.stopped = true;
 }
 
 /* With what waits in the feed. */
 static void store(struct source *s)
 {
-	struct source_cursor c = { .key_len = sizeof(cursor_key) - 1,
-		.len = sizeof(s->at) };
+	struct source_cursor c;
 
 	s->at.whole = stream_ids_whole(&s->ids);
-	memcpy(c.key, cursor_key, c.key_len);
-	memcpy(c.bytes, &s->at, sizeof(s->at));
+	cursor_write(&c, cursor_key, &s->at, sizeof(s->at));
 	if (replica_feed_send(s->feed, &c) < 0)
 		gone(s);
 	s->stored = s->at;
@@ -113,7 +102,7 @@ static void store(struct source *s)
 static void begin(struct source *s)
 {
 	stream_ids_begin(&s->ids, 0);
-	s->at = (struct place){ 0 };
+	s->at = (struct position){ 0 };
 	s->revoked = 0;
 }
 
@@ -139,28 +128,23 @@ static void begin_anew(struct source *s, const char *why)
 /* What cannot come from trouble alone is not answered by haste. */
 static bool is_hasty(const struct source *s)
 {
-	return s->anew > ANEW_MAX && monotonic() - s->anew_at < TICK_MS;
-}
-
-static int64_t number(struct sql_value v)
-{
-	return v.text ? strtoll(v.text, NULL, DECIMAL) : 0;
+	return s->anew > ANEW_MAX && monotonic() - s->anew_at < SECOND_MS;
 }
 
 /* Whether it is the table that was read; else it is read anew. */
 static bool is_same_table(struct source *s, const struct sql_result *r)
 {
-	struct sql_value top = sql_result_value(r, 0, STREAM_TOP);
-	struct sql_value seen = sql_result_value(r, 0, STREAM_SEEN);
+	bool empty = !sql_result_value(r, 0, STREAM_TOP).text;
+	bool removed = !sql_result_value(r, 0, STREAM_SEEN).text;
 
-	s->behind = number(top) - s->ids.high;
+	s->behind = sql_result_number(r, 0, STREAM_TOP) - s->ids.high;
 	if (s->at.seen == 0)
 		return true;
-	if (seen.text && number(seen) == s->at.seen_at)
+	if (!removed && sql_result_number(r, 0, STREAM_SEEN) == s->at.seen_at)
 		return true;
-	begin_anew(s, seen.text ? "another row has the id of the last one"
-				: "the last row is gone");
-	return top.text == NULL;
+	begin_anew(s, removed ? "the last row is gone"
+			      : "another row has the id of the last one");
+	return empty;
 }
 
 /* --- reading ---------------------------------------------------------------
@@ -168,38 +152,15 @@ static bool is_same_table(struct source *s, const struct sql_result *r)
 
 static void read_next(struct source *s);
 
-static void tell_trouble(struct source *s, const struct sql_result *r)
-{
-	char shown[TROUBLE_SIZE];
-
-	(void)snprintf(s->trouble, sizeof(s->trouble), "%s",
-	    r->fault == SQL_FAULT_NONE ? "an answer without a row"
-	    : r->text && *r->text      ? r->text
-				       : "the connection is lost");
-	/* That is the session's to tell. */
-	if (s->failing || r->fault == SQL_FAULT_GONE)
-		return;
-	s->failing = true;
-	log_error(LOG_SOURCE_ERROR,
-	    "source=%s table=%s error=\"%s\" next=\"tries again\"", s->env.name,
-	    conf_string(s->conf, "table"),
-	    log_quote(s->trouble, strlen(s->trouble), shown, sizeof(shown)));
-}
-
 /* least: rows that the answer has, whatever is in the table. */
 static bool is_good(struct source *s, const struct sql_result *r, size_t least)
 {
-	if (r->fault != SQL_FAULT_NONE || r->rows < least) {
-		s->reading = s->in_step = false;
-		tell_trouble(s, r);
-		return false;
-	}
-	s->trouble[0] = '\0';
-	if (s->failing)
-		log_info(LOG_SOURCE_OPEN, "source=%s table=%s state=good",
-		    s->env.name, conf_string(s->conf, "table"));
-	s->failing = false;
-	return !s->stopped;
+	if (sql_reader_is_good(&s->reader, r) && r->rows >= least)
+		return true;
+	if (r->fault == SQL_FAULT_NONE && r->rows < least)
+		trouble_tell(&s->reader.table, "an answer without a row");
+	s->reading = s->in_step = false;
+	return false;
 }
 
 static void take(struct source *s, int64_t id, struct sql_value record,
@@ -222,8 +183,11 @@ static void rest(struct source *s)
 	s->reading = false;
 	s->in_step = true;
 	s->behind = 0;
-	if (replica_feed_waits(s->feed))
+	sql_reader_rests(&s->reader);
+	if (replica_feed_waits(s->feed) || replica_feed_has_new_keys(s->feed))
 		store(s);
+	if (!s->again && replica_feed_whole(s->feed) < 0)
+		gone(s);
 	if (s->wanted)
 		read_next(s);
 }
@@ -236,10 +200,10 @@ static void on_late(void *ctx, const struct sql_result *r)
 	if (!is_good(s, r, 0))
 		return;
 	for (size_t i = 0; i < r->rows; i++) {
-		int64_t id = number(sql_result_value(r, i, LATE_ID));
+		int64_t id = sql_result_number(r, i, LATE_ID);
 
 		take(s, id, sql_result_value(r, i, LATE_RECORD),
-		    number(sql_result_value(r, i, LATE_AGE)), now);
+		    sql_result_number(r, i, LATE_AGE), now);
 		stream_ids_late(&s->ids, id);
 	}
 	if (r->rows < SQL_STREAM_READ_ROWS)
@@ -255,8 +219,8 @@ static void ask_late(struct source *s)
 	params[0] = (struct sql_value){ s->first, strlen(s->first) };
 	params[1] = (struct sql_value){ s->last, strlen(s->last) };
 	s->asked = monotonic();
-	sql_session_run(
-	    s->session, s->text.late, params, COUNT_OF(params), on_late, s);
+	sql_session_run(s->reader.session, s->text.late, params,
+	    COUNT_OF(params), on_late, s);
 }
 
 static size_t take_rows(struct source *s, const struct sql_result *r)
@@ -265,18 +229,17 @@ static size_t take_rows(struct source *s, const struct sql_result *r)
 	int64_t mono = monotonic();
 	size_t n = 0;
 
-	for (size_t i = 0; i < r->rows && !s->stopped; i++) {
-		struct sql_value id = sql_result_value(r, i, STREAM_ID);
-		int64_t age = number(sql_result_value(r, i, STREAM_AGE));
+	for (size_t i = 0; i < r->rows && !s->reader.stopped; i++) {
+		int64_t id = sql_result_number(r, i, STREAM_ID);
+		int64_t age = sql_result_number(r, i, STREAM_AGE);
 
-		if (!id.text)
+		if (id == 0)
 			continue;
 		n++;
-		take(s, number(id), sql_result_value(r, i, STREAM_RECORD), age,
-		    now);
-		stream_ids_next(&s->ids, number(id), age, mono);
-		s->at.seen = number(id);
-		s->at.seen_at = number(sql_result_value(r, i, STREAM_WRITTEN));
+		take(s, id, sql_result_value(r, i, STREAM_RECORD), age, now);
+		stream_ids_next(&s->ids, id, age, mono);
+		s->at.seen = id;
+		s->at.seen_at = sql_result_number(r, i, STREAM_WRITTEN);
 	}
 	return n;
 }
@@ -291,14 +254,14 @@ static void on_read(void *ctx, const struct sql_result *r)
 	if (!is_same_table(s, r)) {
 		s->reading = s->in_step = false;
 		if (is_hasty(s))
-			(void)snprintf(s->trouble, sizeof(s->trouble),
+			trouble_note(&s->reader.table,
 			    "the last row is another at each look");
 		read_next(s);
 		return;
 	}
 	n = take_rows(s, r);
 	s->behind -= (int64_t)n;
-	if (s->stopped)
+	if (s->reader.stopped)
 		return;
 	if (n == SQL_STREAM_READ_ROWS) {
 		store(s);
@@ -324,16 +287,15 @@ static void on_revoked(void *ctx, const struct sql_result *r)
 
 	if (!is_good(s, r, 1))
 		return;
-	for (size_t i = 0; i < r->rows && !s->stopped; i++) {
-		struct sql_value id = sql_result_value(r, i, REVOKED_ID);
+	for (size_t i = 0; i < r->rows && !s->reader.stopped; i++) {
+		int64_t id = sql_result_number(r, i, REVOKED_ID);
 
-		if (id.text)
-			take(s, number(id),
-			    sql_result_value(r, i, REVOKED_RECORD),
-			    number(sql_result_value(r, i, REVOKED_AGE)), now);
+		if (id != 0)
+			take(s, id, sql_result_value(r, i, REVOKED_RECORD),
+			    sql_result_number(r, i, REVOKED_AGE), now);
 	}
-	top = number(sql_result_value(r, 0, REVOKED_TOP));
-	low = number(sql_result_value(r, 0, REVOKED_LOW));
+	top = sql_result_number(r, 0, REVOKED_TOP);
+	low = sql_result_number(r, 0, REVOKED_LOW);
 	s->behind = top - s->ids.high;
 	s->revoked = low + SQL_STREAM_REVOKED_IDS - 1;
 	if (low == 0 || s->revoked >= top)
@@ -352,7 +314,8 @@ static void read_revoked(struct source *s)
 	param.len =
 	    (size_t)snprintf(behind, sizeof(behind), "%" PRId64, s->revoked);
 	param.text = behind;
-	sql_session_run(s->session, s->text.revoked, &param, 1, on_revoked, s);
+	sql_session_run(
+	    s->reader.session, s->text.revoked, &param, 1, on_revoked, s);
 }
 
 static void read_next(struct source *s)
@@ -360,8 +323,8 @@ static void read_next(struct source *s)
 	char behind[NUMBER_SIZE], seen[NUMBER_SIZE];
 	struct sql_value params[2];
 
-	if (s->reading || s->stopped || is_hasty(s) ||
-	    !sql_session_is_connected(s->session))
+	if (s->reading || s->reader.stopped || is_hasty(s) ||
+	    !sql_session_is_connected(s->reader.session))
 		return;
 	s->reading = true;
 	if (s->revoked >= 0) {
@@ -374,8 +337,8 @@ static void read_next(struct source *s)
 					    "%" PRId64, s->ids.high) };
 	params[1] = (struct sql_value){ seen,
 		(size_t)snprintf(seen, sizeof(seen), "%" PRId64, s->at.seen) };
-	sql_session_run(
-	    s->session, s->text.read, params, COUNT_OF(params), on_read, s);
+	sql_session_run(s->reader.session, s->text.read, params,
+	    COUNT_OF(params), on_read, s);
 }
 
 /* --- when ------------------------------------------------------------------
@@ -402,16 +365,13 @@ static void on_connected(void *ctx)
 	struct source *s = ctx;
 
 	s->reading = false;
+	s->ticks = 0;
 	s->revoked = s->ids.high;
 	if (conf_number(s->conf, "create-table"))
 		sql_session_run(
-		    s->session, s->text.create, NULL, 0, on_created, s);
-	sql_session_run(s->session, s->text.listen, NULL, 0, on_listen, s);
-}
-
-static void on_soon(uv_timer_t *timer)
-{
-	read_next(timer->data);
+		    s->reader.session, s->text.create, NULL, 0, on_created, s);
+	sql_session_run(
+	    s->reader.session, s->text.listen, NULL, 0, on_listen, s);
 }
 
 static void on_notified(void *ctx)
@@ -419,8 +379,24 @@ static void on_notified(void *ctx)
 	struct source *s = ctx;
 
 	s->wanted = true;
-	if (!s->stopped && !uv_is_active((uv_handle_t *)&s->soon))
-		(void)uv_timer_start(&s->soon, on_soon, SOON_MS, 0);
+	read_next(s);
+}
+
+static void on_time(void *ctx, const struct sql_result *r)
+{
+	struct source *s = ctx;
+
+	s->asking_time = false;
+	if (r->fault == SQL_FAULT_NONE && r->rows == 1)
+		sql_reader_time(&s->reader, sql_result_number(r, 0, 0));
+}
+
+static void ask_time(struct source *s)
+{
+	if (s->asking_time)
+		return;
+	s->asking_time = true;
+	sql_reader_ask_time(&s->reader, on_time);
 }
 
 /* Our own clock was wrong when some rows were passed over. */
@@ -443,49 +419,45 @@ static void look_again(struct source *s)
 	begin(s);
 }
 
-static void on_tick(uv_timer_t *timer)
+static void on_second(void *ctx)
 {
-	struct source *s = timer->data;
-	bool connected = sql_session_is_connected(s->session);
+	struct source *s = ctx;
+	uint64_t now = (uint64_t)monotonic();
 
-	replica_feed_tick(s->feed, (uint64_t)monotonic());
+	replica_feed_tick(s->feed, now);
 	look_again(s);
-	if (!connected)
+	if (!sql_session_is_connected(s->reader.session))
 		s->in_step = false;
+	else if (s->ticks % TIME_TICKS == 0)
+		ask_time(s);
 	s->at.whole = stream_ids_whole(&s->ids);
 	if (++s->ticks % STORE_TICKS == 0 && !s->reading &&
 	    memcmp(&s->at, &s->stored, sizeof(s->at)) != 0)
 		store(s);
-	if (s->stopped)
+	if (s->reader.stopped)
 		return;
-	s->env.step(s->env.step_ctx, s->in_step,
+	sql_reader_step(&s->reader, s->in_step,
 	    s->behind > 0 ? (uint64_t)s->behind : 0,
-	    *s->trouble ? s->trouble
-			: (connected ? NULL : "not connected to the database"));
+	    replica_feed_trouble(s->feed, now));
 	read_next(s);
 }
 
 /* --- the kind --------------------------------------------------------------
  */
 
-static void release(struct source *s)
+static void release(void *ctx)
 {
-	sql_session_close(&s->session);
+	struct source *s = ctx;
+
 	replica_feed_free(&s->feed);
 	sql_stream_free(&s->text);
-	sql_place_free(&s->place);
 	free(s);
 }
 
 static void restore(
     struct source *s, const struct source_cursor *cursors, size_t n)
 {
-	for (size_t i = 0; i < n; i++)
-		if (cursors[i].key_len == sizeof(cursor_key) - 1 &&
-		    memcmp(cursors[i].key, cursor_key, cursors[i].key_len) ==
-			0 &&
-		    cursors[i].len == sizeof(s->at))
-			memcpy(&s->at, cursors[i].bytes, sizeof(s->at));
+	(void)cursor_read(cursors, n, cursor_key, &s->at, sizeof(s->at));
 	s->stored = s->at;
 	stream_ids_begin(&s->ids, s->at.whole);
 }
@@ -495,28 +467,32 @@ static struct source *sql_stream_open(const struct source_env *env,
     size_t n, struct err *err)
 {
 	struct source *s = xcalloc(1, sizeof(*s));
-	struct sql_session_env session = { .what = "source",
-		.name = env->name,
-		.timeout = conf_number(conf, "timeout"),
+	const struct sql_reader_env reader = { .source = &s->env,
+		.conf = conf,
+		.table = conf_string(conf, "table"),
+		.engine = SQL_POSTGRESQL,
+		.listens = true,
+		.soon = SOON_MS,
 		.connected = on_connected,
+		.second = on_second,
 		.notified = on_notified,
+		.release = release,
 		.ctx = s };
-	struct replica_keys *keys = NULL;
+	struct replica_keys *keys;
 
 	s->env = *env;
 	s->conf = conf;
-	sql_stream_make(conf_string(conf, "table"), &s->text);
+	sql_stream_make(reader.table, &s->text);
 	restore(s, cursors, n);
 	if (sql_stream_check(conf, err) < 0 ||
 	    !(keys = replica_keys_read(conf_string(conf, "keys"), err)))
 		goto fail;
 	s->feed = replica_feed_new(env, keys, cursors, n);
-	if (sql_place_read(conf, &s->place, err) < 0 ||
-	    !(s->engine = sql_engine_load(SQL_POSTGRESQL, err)) ||
-	    !(s->session =
-		    sql_session_new(&session, s->engine, &s->place, err)))
-		goto fail;
-	return s;
+	if (replica_feed_has_new_keys(s->feed))
+		begin(s);
+	if (sql_reader_open(&s->reader, &reader, err) == 0)
+		return s;
+	sql_place_free(&s->reader.place);
 fail:
 	release(s);
 	return NULL;
@@ -524,34 +500,14 @@ fail:
 
 static void sql_stream_start(struct source *s, uv_loop_t *loop)
 {
-	s->loop = loop;
-	s->started = true;
-	s->handles = 2;
-	must(uv_timer_init(loop, &s->tick) == 0);
-	must(uv_timer_init(loop, &s->soon) == 0);
-	s->tick.data = s->soon.data = s;
-	(void)uv_timer_start(&s->tick, on_tick, TICK_MS, TICK_MS);
-	sql_session_start(s->session, loop);
-}
-
-static void on_closed(uv_handle_t *handle)
-{
-	struct source *s = handle->data;
-
-	if (--s->handles == 0 && s->unwanted)
-		release(s);
+	sql_reader_start(&s->reader, loop);
 }
 
 static void sql_stream_stop(struct source *s)
 {
-	if (!s->stopped && s->started)
+	if (!s->reader.stopped && s->reader.loop)
 		store(s);
-	s->stopped = true;
-	sql_session_close(&s->session);
-	if (!s->started || uv_is_closing((uv_handle_t *)&s->tick))
-		return;
-	uv_close((uv_handle_t *)&s->tick, on_closed);
-	uv_close((uv_handle_t *)&s->soon, on_closed);
+	sql_reader_stop(&s->reader);
 }
 
 static void sql_stream_close(struct source **sp)
@@ -562,34 +518,23 @@ static void sql_stream_close(struct source **sp)
 	if (!s)
 		return;
 	sql_stream_stop(s);
-	s->unwanted = true;
-	if (s->handles == 0)
-		release(s);
-	else
-		(void)uv_run(s->loop, UV_RUN_NOWAIT);
-}
-
-static void sql_stream_needs(
-    const struct conf_section *conf, struct source_needs *out)
-{
-	(void)conf;
-	out->connect = true;
+	sql_reader_close(&s->reader);
 }
 
 static int sql_stream_try(struct source *s, struct err *err)
 {
-	return sql_stream_test(&s->text, s->engine, &s->place, false,
-	    conf_number(s->conf, "create-table") != 0, err);
+	return sql_stream_test(&s->text, s->reader.engine, &s->reader.place,
+	    false, conf_number(s->conf, "create-table") != 0, err);
 }
 
 const struct source_kind source_sql_stream = {
 	.name = "sql-stream",
 	.help = "Leases of other nodes, from a table of PostgreSQL.",
 	.role = ROLE_CONNECTOR,
+	.connects = true,
 	.hears_nodes = true,
 	.options = sql_stream_options,
 	.check = sql_stream_check,
-	.needs = sql_stream_needs,
 	.open = sql_stream_open,
 	.start = sql_stream_start,
 	.stop = sql_stream_stop,

@@ -8,18 +8,6 @@
 #include "sql/ask.h"
 #include "sql_login.h"
 
-enum { SQL_COLUMNS_PARAMS = 2 };
-
-/* sql_text_columns() with its parameters. */
-struct sql_columns {
-	char *statement, *name;
-	char schema[SQL_NAME_MAX + 1], part[SQL_NAME_MAX + 1];
-	struct sql_value params[SQL_COLUMNS_PARAMS];
-	size_t count;
-};
-void sql_columns_begin(struct sql_columns *c, const struct sql_table *table);
-void sql_columns_end(struct sql_columns *c);
-
 /* Looks at the table, and sets what sql_login_look() sets. -1 and *err:
  * EXIT_USER, with the statement that gives the right to read it when that is
  * missing, or EXIT_AGAIN. */

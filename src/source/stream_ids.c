@@ -27,10 +27,8 @@ void stream_ids_next(struct stream_ids *s, int64_t id, int64_t age, int64_t now)
 		return;
 	if (id > s->high + 1 && age < STREAM_GAP_MS) {
 		/* The oldest is the likeliest to stay empty. */
-		if (s->count == STREAM_GAPS_MAX) {
+		if (s->count == STREAM_GAPS_MAX)
 			drop(s, 0);
-			s->forgotten++;
-		}
 		s->gaps[s->count++] = (struct stream_gap){ s->high + 1, id - 1,
 			now - (age > 0 ? age : 0) };
 	}

@@ -29,7 +29,6 @@ struct stream_ids {
 	int64_t high; /* the highest id that was read */
 	size_t count;
 	struct stream_gap gaps[STREAM_GAPS_MAX]; /* by id */
-	uint64_t forgotten; /* gaps for which there was no room */
 };
 
 /* All up to this id have been read. */

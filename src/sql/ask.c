@@ -16,6 +16,8 @@ struct sql_ask {
 	const struct sql_engine *engine;
 	struct sql_conn *conn;
 	int64_t timeout;
+	struct sql_result result;
+	char text[ERR_TEXT_SIZE]; /* of its fault */
 };
 
 /* 0, or -1: failed; *late_r: because the time is over. */
@@ -85,6 +87,26 @@ static enum sql_fault tell(struct sql_ask *a, bool late, struct err *err)
 	return fault == SQL_FAULT_NONE ? SQL_FAULT_OTHER : fault;
 }
 
+/* Who connects, by the options that say so. */
+static void tell_who(const struct sql_place *place, enum sql_engine_id engine,
+    enum sql_fault fault, struct err *err)
+{
+	const char *user = *place->user ? place->user : "the process's own";
+	const char *file = place->password_file && *place->password_file
+			       ? place->password_file
+			       : "none";
+
+	if (engine == SQL_SQLITE && fault == SQL_FAULT_DENIED)
+		(void)err_set(err, EXIT_USER,
+		    "%s; relaypass-out must be able to read and write it",
+		    err->text);
+	else if (engine != SQL_SQLITE && fault == SQL_FAULT_LOGIN)
+		(void)err_set(err, EXIT_USER,
+		    "%s; these say who connects: user (%s), password-file "
+		    "(%s), database (%s)",
+		    err->text, user, file, place->database);
+}
+
 struct sql_ask *sql_ask_open(const struct sql_engine *engine,
     const struct sql_place *place, int64_t timeout, struct err *err)
 {
@@ -99,7 +121,7 @@ struct sql_ask *sql_ask_open(const struct sql_engine *engine,
 	if (a->conn && wait_for(a, engine->connect(a->conn), &late) == 0)
 		return a;
 	if (a->conn)
-		(void)tell(a, late, err);
+		tell_who(place, engine->id, tell(a, late, err), err);
 	sql_ask_close(&a);
 	return NULL;
 }
@@ -119,31 +141,35 @@ enum sql_fault sql_ask_run(struct sql_ask *a, const char *statement,
 {
 	bool late;
 	int need = a->engine->run(a->conn, statement, params, count);
+	struct err why = { 0 };
 
-	if (wait_for(a, need, &late) == 0)
-		return SQL_FAULT_NONE;
-	return tell(a, late, err);
+	a->result = (struct sql_result){
+		.text = a->text, .engine = a->engine, .conn = a->conn
+	};
+	if (wait_for(a, need, &late) == 0) {
+		a->result.rows = a->engine->rows(a->conn);
+		a->result.columns = a->engine->columns(a->conn);
+		a->result.affected = a->engine->affected(a->conn);
+	} else {
+		a->result.fault = tell(a, late, &why);
+		if (err)
+			*err = why;
+	}
+	memcpy(a->text, why.text, sizeof(a->text));
+	return a->result.fault;
+}
+
+const struct sql_result *sql_ask_result(const struct sql_ask *a)
+{
+	return &a->result;
 }
 
 size_t sql_ask_rows(const struct sql_ask *a)
 {
-	return a->engine->rows(a->conn);
-}
-
-struct sql_value sql_ask_value(
-    const struct sql_ask *a, size_t row, size_t column)
-{
-	return a->engine->value(a->conn, row, column);
+	return a->result.rows;
 }
 
 const char *sql_ask_text(const struct sql_ask *a, size_t row, size_t column)
 {
-	const char *text = sql_ask_value(a, row, column).text;
-
-	return text ? text : "";
-}
-
-struct sql_value sql_value_of(const char *text)
-{
-	return (struct sql_value){ text, text ? strlen(text) : 0 };
+	return sql_result_text(&a->result, row, column);
 }

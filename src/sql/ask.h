@@ -19,12 +19,9 @@ void sql_ask_close(struct sql_ask **a);
  * words, and EXIT_AGAIN or EXIT_USER as they deserve. */
 enum sql_fault sql_ask_run(struct sql_ask *a, const char *statement,
     const struct sql_value *params, size_t count, struct err *err);
-/* Of the last one that ran; values are borrowed until the next. */
+/* Of the last one, which is overwritten by the next. */
+const struct sql_result *sql_ask_result(const struct sql_ask *a);
+/* Its rows, and a text of them. */
 size_t sql_ask_rows(const struct sql_ask *a);
-struct sql_value sql_ask_value(
-    const struct sql_ask *a, size_t row, size_t column);
-/* Its text, "" for NULL. */
 const char *sql_ask_text(const struct sql_ask *a, size_t row, size_t column);
-/* A text as a value; NULL: SQL's. */
-struct sql_value sql_value_of(const char *text);
 #endif

@@ -8,17 +8,18 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 
+#include "base/log.h"
 #include "base/mem.h"
 #include "text.h"
 
-enum { STEP_COLUMNS, STEP_CREATE, STEP_RIGHT, STEP_ACCOUNT };
+enum { STEP_COLUMNS, STEP_HIDDEN, STEP_CREATE, STEP_RIGHT, STEP_ACCOUNT };
 
 enum {
 	IPV4_WIDTH = 15,
 	IPV6_WIDTH = 39,
 	EPOCH_WIDTH = 10,
+	SHOWN_SIZE = 200, /* of a server's words */
 	/* Of sql_text_columns(). */
 	COLUMN_NAME = 0,
 	COLUMN_TYPE,
@@ -68,12 +69,6 @@ static enum family sqlite_family(const char *type, bool for_time)
 	return TEXT;
 }
 
-static const char *text_of(
-    const struct sql_look_answer *a, size_t row, size_t column)
-{
-	return a->text(a->ctx, row, column);
-}
-
 /* --- verdicts --------------------------------------------------------------
  */
 
@@ -112,9 +107,9 @@ static void wrong_statement(struct sql_look *l, const char *what, char *mends)
 	free(mends);
 }
 
-static void failed(struct sql_look *l, const struct sql_look_answer *a)
+static void failed(struct sql_look *l, const struct sql_result *r)
 {
-	(void)err_set(&l->err, EXIT_AGAIN, "%s", a->fault_text);
+	(void)err_set(&l->err, EXIT_AGAIN, "%s", r->text);
 	give(l, SQL_LOOK_FAILED);
 }
 
@@ -123,31 +118,19 @@ static void failed(struct sql_look *l, const struct sql_look_answer *a)
 
 static void ask_columns(struct sql_look *l)
 {
-	next(l, STEP_COLUMNS, sql_text_columns(l->table->engine));
-	if (l->table->engine == SQL_POSTGRESQL) {
-		l->params[0] = (struct sql_value){ l->name, strlen(l->name) };
-		l->count = 1;
-		return;
-	}
-	l->params[0] = (struct sql_value){ l->schema, strlen(l->schema) };
-	l->params[1] = (struct sql_value){ l->part, strlen(l->part) };
-	l->count = 2;
-}
-
-static bool same_name(
-    const struct sql_table *table, const char *a, const char *b)
-{
-	return (table->engine == SQL_POSTGRESQL ? strcmp(a, b)
-						: strcasecmp(a, b)) == 0;
+	next(l, STEP_COLUMNS, xstrdup(sql_text_columns(l->table->engine)));
+	l->params = l->of.values;
+	l->count = l->of.count;
 }
 
 /* The row of a column, or rows: it is not there. */
-static size_t find(const struct sql_look *l, const struct sql_look_answer *a,
+static size_t find(const struct sql_look *l, const struct sql_result *r,
     enum sql_column column)
 {
 	size_t i = 0;
 
-	while (i < a->rows && !same_name(l->table, text_of(a, i, COLUMN_NAME),
+	while (i < r->rows && !sql_name_same(l->table->engine,
+				  sql_result_text(r, i, COLUMN_NAME),
 				  l->table->columns[column]))
 		i++;
 	return i;
@@ -157,26 +140,27 @@ static bool is_ours(const struct sql_table *table, const char *name)
 {
 	for (int i = 0; i < SQL_COLUMNS; i++)
 		if (*table->columns[i] &&
-		    same_name(table, name, table->columns[i]))
+		    sql_name_same(table->engine, name, table->columns[i]))
 			return true;
 	return false;
 }
 
-static size_t width_of(const struct sql_look_answer *a, size_t row)
+static size_t width_of(const struct sql_result *r, size_t row)
 {
-	return (size_t)strtoull(text_of(a, row, COLUMN_WIDTH), NULL, 10);
+	return (size_t)strtoull(
+	    sql_result_text(r, row, COLUMN_WIDTH), NULL, 10);
 }
 
 static bool check_address(
-    struct sql_look *l, const struct sql_look_answer *a, size_t row)
+    struct sql_look *l, const struct sql_result *r, size_t row)
 {
 	struct sql_table *t = l->table;
-	const char *type = text_of(a, row, COLUMN_TYPE);
+	const char *type = sql_result_text(r, row, COLUMN_TYPE);
 	const char *name = t->columns[SQL_ADDRESS];
 	enum family family = t->engine == SQL_SQLITE
 				 ? sqlite_family(type, false)
 				 : family_of(t, type);
-	size_t width = width_of(a, row);
+	size_t width = width_of(r, row);
 	char what[200];
 
 	t->inet = family == INET;
@@ -203,7 +187,7 @@ static bool check_address(
 		wrong_statement(l, what, sql_text_widen(t));
 		return false;
 	}
-	if (*text_of(a, row, COLUMN_UNIQUE))
+	if (*sql_result_text(r, row, COLUMN_UNIQUE))
 		return true;
 	(void)snprintf(what, sizeof(what),
 	    "address-column: %s of %s has no unique key, so that an address "
@@ -213,14 +197,14 @@ static bool check_address(
 	return false;
 }
 
-static bool check_time(struct sql_look *l, const struct sql_look_answer *a,
+static bool check_time(struct sql_look *l, const struct sql_result *r,
     size_t row, const char *option, const char *name)
 {
 	struct sql_table *t = l->table;
-	const char *type = text_of(a, row, COLUMN_TYPE);
+	const char *type = sql_result_text(r, row, COLUMN_TYPE);
 	enum family family = t->engine == SQL_SQLITE ? sqlite_family(type, true)
 						     : family_of(t, type);
-	size_t width = width_of(a, row);
+	size_t width = width_of(r, row);
 
 	if (t->engine == SQL_SQLITE &&
 	    (t->epoch || family == TEXT || family == MOMENT))
@@ -244,11 +228,11 @@ static bool check_time(struct sql_look *l, const struct sql_look_answer *a,
 }
 
 static bool check_name(
-    struct sql_look *l, const struct sql_look_answer *a, size_t row, bool user)
+    struct sql_look *l, const struct sql_result *r, size_t row, bool user)
 {
 	const struct sql_table *t = l->table;
-	const char *type = text_of(a, row, COLUMN_TYPE);
-	bool null = *text_of(a, row, COLUMN_NULL) != '\0';
+	const char *type = sql_result_text(r, row, COLUMN_TYPE);
+	bool null = *sql_result_text(r, row, COLUMN_NULL) != '\0';
 
 	if (t->engine != SQL_SQLITE && family_of(t, type) != TEXT) {
 		wrong(l,
@@ -258,19 +242,20 @@ static bool check_name(
 		    t->columns[user ? SQL_USER : SQL_SOURCE], t->name, type);
 		return false;
 	}
-	*(user ? &l->user_max : &l->source_max) = width_of(a, row);
+	*(user ? &l->user_max : &l->source_max) = width_of(r, row);
 	*(user ? &l->user_null : &l->source_null) = null;
 	return true;
 }
 
 /* One that must be filled, but not by us, fails every insert. */
-static bool check_others(struct sql_look *l, const struct sql_look_answer *a)
+static bool check_others(struct sql_look *l, const struct sql_result *r)
 {
-	for (size_t i = 0; i < a->rows; i++) {
-		const char *name = text_of(a, i, COLUMN_NAME);
+	for (size_t i = 0; i < r->rows; i++) {
+		const char *name = sql_result_text(r, i, COLUMN_NAME);
 
-		if (is_ours(l->table, name) || *text_of(a, i, COLUMN_NULL) ||
-		    *text_of(a, i, COLUMN_DEFAULT))
+		if (is_ours(l->table, name) ||
+		    *sql_result_text(r, i, COLUMN_NULL) ||
+		    *sql_result_text(r, i, COLUMN_DEFAULT))
 			continue;
 		wrong(l,
 		    "table: %s has a column %s that is NOT NULL without a "
@@ -282,30 +267,30 @@ static bool check_others(struct sql_look *l, const struct sql_look_answer *a)
 }
 
 static bool check_column(
-    struct sql_look *l, const struct sql_look_answer *a, enum sql_column column)
+    struct sql_look *l, const struct sql_result *r, enum sql_column column)
 {
 	static const char *const options[SQL_COLUMNS] = { "address-column",
 		"time-column", "user-column", "source-column",
 		"expiry-column" };
 	const char *name = l->table->columns[column];
-	size_t row = find(l, a, column);
+	size_t row = find(l, r, column);
 
 	if (!*name)
 		return true;
-	if (row == a->rows) {
+	if (row == r->rows) {
 		wrong(l, "%s: %s has no column \"%s\"", options[column],
 		    l->table->name, name);
 		return false;
 	}
 	switch (column) {
 	case SQL_ADDRESS:
-		return check_address(l, a, row);
+		return check_address(l, r, row);
 	case SQL_TIME:
 	case SQL_EXPIRY:
-		return check_time(l, a, row, options[column], name);
+		return check_time(l, r, row, options[column], name);
 	case SQL_USER:
 	case SQL_SOURCE:
-		return check_name(l, a, row, column == SQL_USER);
+		return check_name(l, r, row, column == SQL_USER);
 	case SQL_COLUMNS:
 		break;
 	}
@@ -318,110 +303,155 @@ static void ask_right(struct sql_look *l, int right)
 	next(l, STEP_RIGHT, sql_text_right(l->table, (enum sql_right)right));
 }
 
+static void ask_account(struct sql_look *l, enum sql_look_right lacks,
+    const char *format, ...) __attribute__((format(printf, 3, 4)));
+
+/* What is said, then how the right is given. */
+static void ask_account(
+    struct sql_look *l, enum sql_look_right lacks, const char *format, ...)
+{
+	va_list args;
+
+	va_start(args, format);
+	(void)vsnprintf(l->denied, sizeof(l->denied), format, args);
+	va_end(args);
+	l->lacks = lacks;
+	next(l, STEP_ACCOUNT, xstrdup(sql_text_account(l->table->engine)));
+}
+
+static void make_table(struct sql_look *l)
+{
+	char *text = l->tries ? sql_text_create_right(l->table)
+			      : sql_text_create(l->table);
+
+	if (text)
+		next(l, STEP_CREATE, text);
+	else
+		give(l, SQL_LOOK_NO_TABLE);
+}
+
 static void no_table(struct sql_look *l)
 {
-	char *mends = sql_text_create(l->table);
+	AUTO_FREE char *mends = sql_text_create(l->table);
 	const char *hint = l->table->engine == SQL_POSTGRESQL
 			       ? " (names are taken as they are written)"
 			       : "";
 
 	if (l->table->create && !l->created) {
-		if (l->tries) {
-			free(mends);
-			mends = sql_text_create_right(l->table);
-		}
-		if (mends)
-			next(l, STEP_CREATE, mends);
-		else
-			give(l, SQL_LOOK_NO_TABLE);
+		make_table(l);
 		return;
 	}
 	(void)err_set(&l->err, EXIT_USER,
 	    "table: there is no table \"%s\"%s; set create-table = yes, or "
 	    "run: %s;",
 	    l->table->name, hint, mends);
-	free(mends);
 	give(l, SQL_LOOK_NO_TABLE);
 }
 
-static void take_columns(struct sql_look *l, const struct sql_look_answer *a)
+/* MariaDB shows nothing of a table on which one has no right. */
+static void take_hidden(struct sql_look *l, const struct sql_result *r)
+{
+	if (r->fault == SQL_FAULT_DENIED)
+		ask_account(l, SQL_LOOK_LACKS_TABLE,
+		    "table: there is no table \"%s\", or user may not see it",
+		    l->table->name);
+	else if (r->fault == SQL_FAULT_NONE || r->fault == SQL_FAULT_NO_TABLE)
+		no_table(l);
+	else
+		failed(l, r);
+}
+
+static void take_no_columns(struct sql_look *l)
+{
+	if (l->table->engine == SQL_MARIADB && !l->table->create)
+		next(l, STEP_HIDDEN, sql_text_right(l->table, SQL_SELECT));
+	else
+		no_table(l);
+}
+
+static void take_columns(struct sql_look *l, const struct sql_result *r)
 {
 	l->table->inet = l->table->text_times = false;
-	if (a->rows == 0) {
-		no_table(l);
+	if (r->rows == 0) {
+		take_no_columns(l);
 		return;
 	}
 	for (int i = 0; i < SQL_COLUMNS; i++)
-		if (!check_column(l, a, (enum sql_column)i))
+		if (!check_column(l, r, (enum sql_column)i))
 			return;
-	if (check_others(l, a))
+	if (check_others(l, r))
 		ask_right(l, 0);
 }
 
 /* --- the rights ------------------------------------------------------------
  */
 
-static void tell_denied(struct sql_look *l, const struct sql_look_answer *a)
+/* The server's words leave room for the statement. */
+static const char *words(
+    const struct sql_result *r, char shown[static SHOWN_SIZE])
 {
-	bool told = a->fault == SQL_FAULT_NONE && a->rows;
-	const char *account = told ? text_of(a, 0, 0) : "this account";
-	bool schemas = told && l->table->engine == SQL_POSTGRESQL;
-
-	wrong_statement(l, l->denied,
-	    l->created ? sql_text_grant_create(l->table, account,
-			     schemas ? text_of(a, 0, 1) : "public")
-		       : sql_text_grant(l->table, account));
+	return log_words(r->text, strlen(r->text), shown, SHOWN_SIZE);
 }
 
-static void take_create(struct sql_look *l, const struct sql_look_answer *a)
+static void take_account(struct sql_look *l, const struct sql_result *r)
 {
-	const char *account = sql_text_account(l->table->engine);
+	bool told = r->fault == SQL_FAULT_NONE && r->rows;
+	const char *account = told ? sql_result_text(r, 0, 0) : "this account";
+	const char *schema =
+	    told && r->columns > 1 ? sql_result_text(r, 0, 1) : "public";
+	bool create = l->lacks == SQL_LOOK_LACKS_CREATE;
+
+	wrong_statement(l, l->denied,
+	    l->table->engine == SQL_POSTGRESQL &&
+		    l->lacks != SQL_LOOK_LACKS_TABLE
+		? sql_text_grant_schema(l->table, account, schema, create)
+		: sql_text_grant(l->table, account, create));
+}
+
+static void take_create(struct sql_look *l, const struct sql_result *r)
+{
+	char shown[SHOWN_SIZE];
 
 	/* Two that make it at once: one of them fails. */
 	l->created = true;
-	if (a->fault == SQL_FAULT_DENIED && account) {
-		(void)snprintf(l->denied, sizeof(l->denied),
-		    "create-table: %s cannot be made: %.100s", l->table->name,
-		    a->fault_text);
-		next(l, STEP_ACCOUNT, xstrdup(account));
-	} else if (a->fault == SQL_FAULT_DENIED) {
+	if (r->fault == SQL_FAULT_DENIED && l->table->engine == SQL_SQLITE)
 		wrong(l,
-		    "create-table: %s cannot be made: %s; the file and its "
-		    "directory must be writable for relaypass-out",
-		    l->table->name, a->fault_text);
-	} else if (a->fault == SQL_FAULT_GONE) {
-		failed(l, a);
-	} else if (l->tries) {
+		    "create-table: %s cannot be made: %s; run: chown "
+		    "relaypass-out %s",
+		    l->table->name, words(r, shown), l->table->database);
+	else if (r->fault == SQL_FAULT_DENIED)
+		ask_account(l, SQL_LOOK_LACKS_CREATE,
+		    "create-table: %s cannot be made: %s", l->table->name,
+		    words(r, shown));
+	else if (r->fault == SQL_FAULT_GONE)
+		failed(l, r);
+	else if (l->tries)
 		give(l, SQL_LOOK_NO_TABLE);
-	} else {
+	else
 		ask_columns(l);
-	}
 }
 
-static void take_right(struct sql_look *l, const struct sql_look_answer *a)
+static void take_right(struct sql_look *l, const struct sql_result *r)
 {
-	const char *account = sql_text_account(l->table->engine);
+	char shown[SHOWN_SIZE];
 
-	if (a->fault == SQL_FAULT_NONE) {
-		if (l->right + 1 < SQL_RIGHTS)
-			ask_right(l, l->right + 1);
-		else
-			give(l, SQL_LOOK_GOOD);
-	} else if (a->fault == SQL_FAULT_DENIED && account) {
-		(void)snprintf(l->denied, sizeof(l->denied),
-		    "%s on %s is denied: %.100s", sql_right_words[l->right],
-		    l->table->name, a->fault_text);
-		next(l, STEP_ACCOUNT, xstrdup(account));
-	} else if (a->fault == SQL_FAULT_DENIED) {
+	if (r->fault == SQL_FAULT_NONE && l->right + 1 < SQL_RIGHTS)
+		ask_right(l, l->right + 1);
+	else if (r->fault == SQL_FAULT_NONE)
+		give(l, SQL_LOOK_GOOD);
+	else if (r->fault == SQL_FAULT_DENIED && l->table->engine == SQL_SQLITE)
 		wrong(l,
-		    "database: %s on %s is denied: %s; its file and directory "
-		    "must be writable for relaypass-out",
-		    sql_right_words[l->right], l->table->name, a->fault_text);
-	} else if (a->fault == SQL_FAULT_NO_TABLE) {
+		    "database: %s on %s is denied: %s; run: chown "
+		    "relaypass-out %s",
+		    sql_right_words[l->right], l->table->name, words(r, shown),
+		    l->table->database);
+	else if (r->fault == SQL_FAULT_DENIED)
+		ask_account(l, SQL_LOOK_LACKS_TABLE, "%s on %s is denied: %s",
+		    sql_right_words[l->right], l->table->name, words(r, shown));
+	else if (r->fault == SQL_FAULT_NO_TABLE)
 		no_table(l); /* dropped meanwhile */
-	} else {
-		failed(l, a);
-	}
+	else
+		failed(l, r);
 }
 
 /* --- steps -----------------------------------------------------------------
@@ -431,38 +461,43 @@ void sql_look_begin(struct sql_look *l, struct sql_table *table)
 {
 	memset(l, 0, sizeof(*l));
 	l->table = table;
-	l->name = sql_text_table(table);
-	sql_table_parts(table, l->schema, l->part);
+	sql_table_params(table, &l->of);
 	ask_columns(l);
 }
 
-void sql_look_take(struct sql_look *l, const struct sql_look_answer *a)
+static void take_answer_of_columns(
+    struct sql_look *l, const struct sql_result *r)
 {
-	switch (l->step) {
-	case STEP_COLUMNS:
-		if (a->fault == SQL_FAULT_DENIED)
-			wrong(
-			    l, "table: %s: %s", l->table->name, a->fault_text);
-		else if (a->fault != SQL_FAULT_NONE)
-			failed(l, a);
-		else
-			take_columns(l, a);
-		return;
-	case STEP_CREATE:
-		take_create(l, a);
-		return;
-	case STEP_RIGHT:
-		take_right(l, a);
-		return;
-	default:
-		tell_denied(l, a);
-		return;
-	}
+	char shown[SHOWN_SIZE];
+
+	if (r->fault == SQL_FAULT_NONE)
+		take_columns(l, r);
+	else if (r->fault == SQL_FAULT_DENIED &&
+		 l->table->engine == SQL_POSTGRESQL)
+		ask_account(l, SQL_LOOK_LACKS_SCHEMA, "table: %s: %s",
+		    l->table->name, words(r, shown));
+	else if (r->fault == SQL_FAULT_DENIED)
+		wrong(l, "table: %s: %s", l->table->name, r->text);
+	else
+		failed(l, r);
+}
+
+void sql_look_take(struct sql_look *l, const struct sql_result *r)
+{
+	static void (*const takes[])(
+	    struct sql_look * l, const struct sql_result *r) = {
+		[STEP_COLUMNS] = take_answer_of_columns,
+		[STEP_HIDDEN] = take_hidden,
+		[STEP_CREATE] = take_create,
+		[STEP_RIGHT] = take_right,
+		[STEP_ACCOUNT] = take_account,
+	};
+
+	takes[l->step](l, r);
 }
 
 void sql_look_end(struct sql_look *l)
 {
 	free(l->statement);
-	free(l->name);
-	l->statement = l->name = NULL;
+	l->statement = NULL;
 }

@@ -7,7 +7,7 @@
  */
 #ifndef SQL_LOOK_H
 #define SQL_LOOK_H
-#include "table.h"
+#include "text.h"
 
 enum sql_look_verdict {
 	SQL_LOOK_GOES_ON = 0, /* there is another statement */
@@ -17,7 +17,12 @@ enum sql_look_verdict {
 	SQL_LOOK_FAILED /* the connection, or a statement, for now */
 };
 
-enum { SQL_LOOK_PARAMS = 2 };
+/* A right that is missing: on the table, to make it, on its schema. */
+enum sql_look_right {
+	SQL_LOOK_LACKS_TABLE,
+	SQL_LOOK_LACKS_CREATE,
+	SQL_LOOK_LACKS_SCHEMA
+};
 
 struct sql_look {
 	struct sql_table *table;
@@ -33,28 +38,19 @@ struct sql_look {
 
 	/* The statement to run; look.c's own but for reading. */
 	char *statement;
-	struct sql_value params[SQL_LOOK_PARAMS];
+	const struct sql_value *params;
 	size_t count;
 	int step;
-	char *name;
-	char schema[SQL_NAME_MAX + 1], part[SQL_NAME_MAX + 1];
-	char denied[200];
-	int right;
-};
-
-/* An answer: the fault with its text, or rows. text() gives "" for NULL. */
-struct sql_look_answer {
-	enum sql_fault fault;
-	const char *fault_text;
-	size_t rows;
-	const char *(*text)(const void *ctx, size_t row, size_t column);
-	const void *ctx;
+	struct sql_table_params of;
+	char denied[ERR_TEXT_SIZE];
+	enum sql_look_right lacks;
+	int right; /* enum sql_right, that is tried */
 };
 
 /* Begins; `statement` is the first. The table is borrowed, and its inet and
  * text_times are set. */
 void sql_look_begin(struct sql_look *l, struct sql_table *table);
 /* Takes the answer to `statement`: another one is there, or the verdict. */
-void sql_look_take(struct sql_look *l, const struct sql_look_answer *a);
+void sql_look_take(struct sql_look *l, const struct sql_result *r);
 void sql_look_end(struct sql_look *l);
 #endif

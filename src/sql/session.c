@@ -24,8 +24,7 @@
 enum {
 	PAUSE_FIRST_MS = 100,
 	PAUSE_MOST_MS = 2000,
-	TURN_STATEMENTS = 64, /* then the loop gets its turn */
-	WHY_SIZE = 320
+	TURN_STATEMENTS = 64 /* then the loop gets its turn */
 };
 
 enum state {
@@ -46,9 +45,8 @@ struct sql_session {
 	struct sql_queue urgent; /* of the hook `connected` */
 	struct sql_queue queued;
 	struct sql_statement *current;
-	bool hook;     /* inside of it */
-	bool give_up;  /* sql_session_again() */
-	bool lost;     /* told, and not yet that it is back */
+	bool hook;                /* inside of it */
+	char why[SQL_WORDS_SIZE]; /* of the last loss; "": it is good */
 	int64_t pause; /* before the next attempt; 0: something was answered */
 	uv_loop_t *loop;
 	uv_idle_t idle;   /* while there is something to do at once */
@@ -143,27 +141,24 @@ static bool watch(struct sql_session *s, int events)
 
 /* --- lost and back --- */
 
-static void tell_lost(struct sql_session *s, const char *why)
+static void note_lost(struct sql_session *s, const char *why)
 {
-	char text[WHY_SIZE];
+	char shown[SQL_WORDS_SIZE];
+	bool told = *s->why;
 
-	if (s->lost)
+	(void)snprintf(s->why, sizeof(s->why), "%s", why);
+	if (told)
 		return;
-	s->lost = true;
-	/* The server's words do not end the log's quotes. */
-	(void)snprintf(text, sizeof(text), "%s", why);
-	for (char *p = text; (p = strchr(p, '"')) != NULL;)
-		*p = '\'';
 	log_warn(LOG_DATABASE,
 	    "%s=%s database=lost error=\"%s\" next=\"tries again\"", s->what,
-	    s->name, text);
+	    s->name, log_words(s->why, strlen(s->why), shown, sizeof(shown)));
 }
 
-static void tell_back(struct sql_session *s)
+static void note_back(struct sql_session *s)
 {
-	if (s->lost)
+	if (*s->why)
 		log_info(LOG_DATABASE, "%s=%s database=back", s->what, s->name);
-	s->lost = false;
+	s->why[0] = '\0';
 }
 
 /* Closes the connection and plans the next. All that are queued are called
@@ -172,11 +167,9 @@ static void lose(struct sql_session *s, enum sql_fault fault, const char *text)
 {
 	struct sql_statement *st;
 	struct sql_queue gone;
-	char why[WHY_SIZE];
 	uint64_t number = 0;
 
-	(void)snprintf(why, sizeof(why), "%s",
-	    text && *text ? text : "the connection was closed");
+	note_lost(s, text && *text ? text : "the connection was closed");
 	if (s->conn && s->engine->number)
 		number = s->engine->number(s->conn);
 	if (number)
@@ -197,25 +190,13 @@ static void lose(struct sql_session *s, enum sql_fault fault, const char *text)
 	sql_queue_move(&gone, &s->urgent);
 	sql_queue_move(&gone, &s->queued);
 	while ((st = sql_queue_take(&gone)) != NULL) {
-		struct sql_result r = { .fault = fault, .text = why };
+		struct sql_result r = { .fault = fault, .text = s->why };
 
 		statement_end(s, st, &r);
 	}
 }
 
-static void lose_told(
-    struct sql_session *s, enum sql_fault fault, const char *text)
-{
-	tell_lost(s, text && *text ? text : "the connection was closed");
-	lose(s, fault, text);
-}
-
 /* --- running --- */
-
-static bool is_over(const struct sql_session *s)
-{
-	return s->closed || s->give_up;
-}
 
 /* Reads what has come while nothing runs. */
 static void look(struct sql_session *s)
@@ -229,7 +210,7 @@ static void look(struct sql_session *s)
 		/* Only who was asked for words has some. */
 		if (s->engine->notified)
 			(void)s->engine->fault(s->conn, &text);
-		lose_told(s, SQL_FAULT_GONE, text);
+		lose(s, SQL_FAULT_GONE, text);
 	}
 	if (any && !s->closed && s->env.notified)
 		s->env.notified(s->env.ctx);
@@ -246,8 +227,8 @@ static void connected(struct sql_session *s)
 		s->hook = false;
 	}
 	/* Else: when something was answered. */
-	if (!is_over(s) && !s->urgent.first && !s->queued.first)
-		tell_back(s);
+	if (!s->closed && !s->urgent.first && !s->queued.first)
+		note_back(s);
 }
 
 /* The current statement has its answer, and the connection has shown that it
@@ -260,10 +241,10 @@ static void finish(struct sql_session *s, struct sql_result *r)
 	s->state = READY;
 	s->pause = 0;
 	(void)uv_timer_stop(&s->timer);
-	tell_back(s);
+	note_back(s);
 	statement_end(s, st, r);
 	/* A notification may have come with the answer. */
-	if (!is_over(s) && s->env.notified && s->engine->notified)
+	if (!s->closed && s->env.notified && s->engine->notified)
 		look(s);
 }
 
@@ -273,7 +254,7 @@ static void failed(struct sql_session *s)
 
 	r.fault = s->engine->fault(s->conn, &r.text);
 	if (s->state == CONNECTING || r.fault == SQL_FAULT_GONE)
-		lose_told(s, r.fault, r.text);
+		lose(s, r.fault, r.text);
 	else
 		finish(s, &r);
 }
@@ -287,8 +268,7 @@ static void settle(struct sql_session *s, int said)
 		failed(s);
 	} else if (said != SQL_DONE) {
 		if (!watch(s, said))
-			lose_told(
-			    s, SQL_FAULT_GONE, "no descriptor to wait on");
+			lose(s, SQL_FAULT_GONE, "no descriptor to wait on");
 	} else if (s->state == CONNECTING) {
 		connected(s);
 	} else {
@@ -307,7 +287,7 @@ static void connect_now(struct sql_session *s)
 	s->state = CONNECTING;
 	s->conn = s->engine->open(&s->place, &err);
 	if (!s->conn) {
-		lose_told(s, SQL_FAULT_OTHER, err.text);
+		lose(s, SQL_FAULT_OTHER, err.text);
 		return;
 	}
 	said = s->engine->connect(s->conn);
@@ -349,12 +329,6 @@ static void turn(struct sql_session *s)
 	int i;
 
 	for (i = 0; i < TURN_STATEMENTS && !s->closed; i++) {
-		if (s->give_up) {
-			s->give_up = false;
-			if (s->conn)
-				lose(s, SQL_FAULT_GONE, "given up");
-			continue;
-		}
 		if (s->state != READY)
 			break;
 		st = sql_queue_take(&s->urgent);
@@ -383,14 +357,14 @@ static void on_idle(uv_idle_t *idle)
 static void on_timer(uv_timer_t *timer)
 {
 	struct sql_session *s = timer->data;
-	char text[WHY_SIZE];
+	char text[SQL_WORDS_SIZE];
 
 	(void)snprintf(text, sizeof(text), "no answer within %" PRId64 " ms",
 	    s->env.timeout);
 	if (s->state == WAITING)
 		connect_now(s);
 	else if (s->state == CONNECTING || s->state == RUNNING)
-		lose_told(s, SQL_FAULT_GONE, text);
+		lose(s, SQL_FAULT_GONE, text);
 	if (!s->closed)
 		turn(s);
 }
@@ -498,7 +472,12 @@ void sql_session_start(struct sql_session *s, uv_loop_t *loop)
 
 bool sql_session_is_connected(const struct sql_session *s)
 {
-	return (s->state == READY || s->state == RUNNING) && !s->give_up;
+	return s->state == READY || s->state == RUNNING;
+}
+
+const char *sql_session_trouble(const struct sql_session *s)
+{
+	return *s->why ? s->why : NULL;
 }
 
 void sql_session_run(struct sql_session *s, const char *statement,
@@ -511,20 +490,6 @@ void sql_session_run(struct sql_session *s, const char *statement,
 	sql_queue_add(s->hook ? &s->urgent : &s->queued, st);
 	if (s->state == READY)
 		(void)uv_idle_start(&s->idle, on_idle);
-}
-
-void sql_session_again(struct sql_session *s)
-{
-	if (!s->conn)
-		return;
-	s->give_up = true;
-	(void)uv_idle_start(&s->idle, on_idle);
-}
-
-struct sql_value sql_result_value(
-    const struct sql_result *r, size_t row, size_t column)
-{
-	return r->engine->value(r->conn, row, column);
 }
 
 void sql_session_close(struct sql_session **sp)

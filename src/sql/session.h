@@ -26,18 +26,6 @@ struct sql_session_env {
 	void *ctx;
 };
 
-struct sql_result {
-	enum sql_fault fault; /* SQL_FAULT_NONE: it ran */
-	const char *text;     /* of the fault; "" */
-	size_t rows, columns;
-	int64_t affected;
-	const struct sql_engine *engine; /* for sql_result_value() */
-	const struct sql_conn *conn;
-};
-/* Borrowed until the callback returns. */
-struct sql_value sql_result_value(
-    const struct sql_result *r, size_t row, size_t column);
-
 typedef void sql_done_fn(void *ctx, const struct sql_result *r);
 
 /* Before the lock-down: loads what the name of the host is looked up with;
@@ -50,6 +38,9 @@ struct sql_session *sql_session_new(const struct sql_session_env *env,
  * 0.1 s and up to 2 s). */
 void sql_session_start(struct sql_session *s, uv_loop_t *loop);
 bool sql_session_is_connected(const struct sql_session *s);
+/* Why there is no connection, or none yet that has answered: the server's
+ * words, or the library's. NULL: nothing is wrong. Until the next call. */
+const char *sql_session_trouble(const struct sql_session *s);
 /*
  * Queues one statement; text and values are copied. fn is called once, from
  * the loop: when it ran or failed; with SQL_FAULT_GONE, as all that are queued,
@@ -59,8 +50,6 @@ bool sql_session_is_connected(const struct sql_session *s);
  */
 void sql_session_run(struct sql_session *s, const char *statement,
     const struct sql_value *params, size_t count, sql_done_fn *fn, void *ctx);
-/* Gives the connection up (it may be stuck) and makes another. */
-void sql_session_again(struct sql_session *s);
 /* Calls nobody any more; in a callback, the result is gone. The loop must run
  * on to release it. */
 void sql_session_close(struct sql_session **s);

@@ -34,6 +34,10 @@ enum sql_fault {
 	SQL_FAULT_OTHER
 };
 
+/* Bytes of what a database says when something fails; more is cut, with "...".
+ */
+enum { SQL_WORDS_SIZE = 400 };
+
 /* text NULL: SQL's NULL. Always as text, with a NUL behind its len bytes and
  * none among them; a statement casts. */
 struct sql_value {
@@ -50,6 +54,7 @@ struct sql_place {
 	uint16_t port;    /* 0: the usual */
 	const char *database; /* sqlite: the file */
 	const char *user, *password;
+	const char *password_file; /* where it is from, for messages */
 	enum sql_tls tls;
 	const char *ca; /* file; "": the system's */
 	bool create;    /* sqlite: makes the file when it is missing */
@@ -99,6 +104,26 @@ struct sql_engine {
 	uint64_t (*number)(const struct sql_conn *c);
 	void (*close)(struct sql_conn **c);
 };
+
+/* What a statement gave: borrowed until the next one of its connection, or
+ * until the callback that was given it returns. */
+struct sql_result {
+	enum sql_fault fault; /* SQL_FAULT_NONE: it ran */
+	const char *text;     /* of the fault; "" */
+	size_t rows, columns;
+	int64_t affected;
+	const struct sql_engine *engine; /* these two: for its values */
+	const struct sql_conn *conn;
+};
+struct sql_value sql_result_value(
+    const struct sql_result *r, size_t row, size_t column);
+/* The same as a text, "" for NULL; and as a whole number, 0 for NULL. */
+const char *sql_result_text(
+    const struct sql_result *r, size_t row, size_t column);
+int64_t sql_result_number(
+    const struct sql_result *r, size_t row, size_t column);
+/* A text as a value; NULL: SQL's. */
+struct sql_value sql_value_of(const char *text);
 
 /* Loads the module of "postgresql", "mariadb" or "sqlite"; before the
  * lock-down. NULL and *err. */

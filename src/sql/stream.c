@@ -10,6 +10,7 @@
 
 #include "ask.h"
 #include "base/mem.h"
+#include "base/role.h"
 #include "text.h"
 
 #define TEXT_OF(n)  TEXT_OF_(n)
@@ -73,12 +74,11 @@ static void make_writes(struct sql_stream *out)
 	    "$3::text) ON CONFLICT (id) DO UPDATE SET record = "
 	    "EXCLUDED.record, written = clock_timestamp()",
 	    out->table);
-	out->check = fill("SELECT 1 FROM @ WHERE id = $1::bigint AND record IN "
-			  "($2::text, $3::text)",
-	    out->table);
+	out->check =
+	    fill("SELECT record FROM @ WHERE id = $1::bigint", out->table);
 	out->touch = fill(
 	    "UPDATE @ SET written = clock_timestamp() WHERE id = $1::bigint "
-	    "AND record IN ($2::text, $3::text) RETURNING 1",
+	    "AND record = $2::text",
 	    out->table);
 }
 
@@ -353,7 +353,7 @@ static int look(struct sql_ask *a, const struct sql_stream *s, bool writes,
 int sql_stream_test(const struct sql_stream *s, const struct sql_engine *engine,
     const struct sql_place *place, bool writes, bool create, struct err *err)
 {
-	struct sql_ask *a = sql_ask_open(engine, place, SQL_TEST_MS, err);
+	struct sql_ask *a = sql_ask_open(engine, place, CONNECTOR_TEST_MS, err);
 	int result = a ? look(a, s, writes, create, err) : -1;
 
 	sql_ask_close(&a);

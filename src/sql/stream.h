@@ -55,10 +55,10 @@ struct sql_stream {
 	char *insert;
 	/* $1 id of the mark, $2 node, $3 its value. */
 	char *mark;
-	/* $1 id of the mark, $2, $3 values. Gives one row when it has one of
-	 * them. */
+	/* $1 id of the mark. Gives its value, or no row. */
 	char *check;
-	char *touch; /* the same, and the mark is not old */
+	/* $1 id of the mark, $2 its value: while it has that, it is not old. */
+	char *touch;
 	/*
 	 * Looks at SQL_STREAM_TRIM_ROWS rows and deletes what is over. $1 how
 	 * long leases are kept, seconds; $2 node; $3 rows behind this id; $4
@@ -110,11 +110,10 @@ void sql_stream_free(struct sql_stream *s);
 /* Options that both kinds check alike. -1 and *err (EXIT_USER). */
 int sql_stream_check(const struct conf_section *conf, struct err *err);
 /*
- * Looks at the table, waiting for SQL_TEST_MS at most for each answer. writes:
- * with the rights of an export. create: a missing table is no mistake. -1 and
- * *err: EXIT_USER with the statement that mends it, or EXIT_AGAIN.
+ * Looks at the table, as the test of a connector. writes: with the rights of an
+ * export. create: a missing table is no mistake. -1 and *err: EXIT_USER with
+ * the statement that mends it, or EXIT_AGAIN.
  */
-enum { SQL_TEST_MS = 3000 };
 int sql_stream_test(const struct sql_stream *s, const struct sql_engine *engine,
     const struct sql_place *place, bool writes, bool create, struct err *err);
 #endif

@@ -4,8 +4,10 @@
  */
 #include "table.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "base/mem.h"
 #include "base/secret.h"
@@ -63,6 +65,12 @@ bool sql_name_is_good(const char *name, bool qualified)
 	       part_is_good(dot + 1, strlen(dot + 1));
 }
 
+bool sql_name_same(enum sql_engine_id engine, const char *a, const char *b)
+{
+	return (engine == SQL_POSTGRESQL ? strcmp(a, b) : strcasecmp(a, b)) ==
+	       0;
+}
+
 static int read_column(const struct conf_section *conf, enum sql_column column,
     const struct preset *preset, struct sql_table *out, struct err *err)
 {
@@ -87,6 +95,13 @@ static int read_column(const struct conf_section *conf, enum sql_column column,
 	return 0;
 }
 
+static const char *name_of(const struct conf_section *conf)
+{
+	const char *name = conf_string(conf, "table");
+
+	return *name ? name : presets[conf_number(conf, "preset")].name;
+}
+
 int sql_table_read(const struct conf_section *conf, int64_t ttl,
     struct sql_table *out, struct err *err)
 {
@@ -96,15 +111,14 @@ int sql_table_read(const struct conf_section *conf, int64_t ttl,
 	memset(out, 0, sizeof(*out));
 	out->engine = sql_place_engine(conf);
 	out->preset = (enum sql_preset)conf_number(conf, "preset");
-	out->name = conf_string(conf, "table");
+	out->database = conf_string(conf, "database");
+	out->name = name_of(conf);
 	out->epoch =
 	    format == FORMAT_PRESET ? preset->epoch : format == FORMAT_EPOCH;
 	out->period = conf_number(conf, "period");
 	if (out->period == 0)
 		out->period = ttl;
-	if (!*out->name)
-		out->name = preset->name;
-	else if (!sql_name_is_good(out->name, true))
+	if (!sql_name_is_good(out->name, true))
 		return conf_wrong(conf, err,
 		    "table: \"%s\": expected \"table\" or \"schema.table\", "
 		    "each of 1 to %d printable ASCII characters without blanks",
@@ -121,13 +135,26 @@ int sql_table_read(const struct conf_section *conf, int64_t ttl,
 	return 0;
 }
 
+void sql_table_parts(const struct sql_table *table,
+    char schema[static SQL_NAME_MAX + 1], char name[static SQL_NAME_MAX + 1])
+{
+	const char *dot = strchr(table->name, '.');
+	size_t len = dot ? (size_t)(dot - table->name) : 0;
+
+	memcpy(schema, table->name, len);
+	schema[len] = '\0';
+	(void)snprintf(
+	    name, SQL_NAME_MAX + 1, "%s", dot ? dot + 1 : table->name);
+}
+
 /* --- the place -------------------------------------------------------------
  */
 
 enum sql_engine_id sql_place_engine(const struct conf_section *conf)
 {
+	/* In the order of the option's words. */
 	static const enum sql_engine_id engines[] = { SQL_POSTGRESQL,
-		SQL_MARIADB, SQL_SQLITE };
+		SQL_MARIADB, SQL_MARIADB, SQL_SQLITE };
 
 	return engines[conf_number(conf, "engine")];
 }
@@ -152,6 +179,58 @@ static int check_file(const struct conf_section *conf, struct err *err)
 		return conf_wrong(conf, err,
 		    "tls: not for engine = \"sqlite\", which is a file");
 	return 0;
+}
+
+/* All ways to name this machine are one. */
+static bool is_here(const char *host)
+{
+	return !*host || *host == '/' || strcasecmp(host, "localhost") == 0 ||
+	       strcmp(host, "127.0.0.1") == 0 || strcmp(host, "::1") == 0;
+}
+
+static bool same_host(const char *a, const char *b)
+{
+	return is_here(a) ? is_here(b) : strcasecmp(a, b) == 0;
+}
+
+/* Two servers of one machine have two ports; a socket does not tell. */
+static int64_t port_of(const struct conf_section *conf)
+{
+	static const int64_t usual[] = {
+		[SQL_POSTGRESQL] = 5432, [SQL_MARIADB] = 3306, [SQL_SQLITE] = 0
+	};
+	int64_t port = conf_number(conf, "port");
+
+	return port ? port : usual[sql_place_engine(conf)];
+}
+
+bool sql_table_same(const struct conf_section *a, const struct conf_section *b)
+{
+	enum sql_engine_id engine = sql_place_engine(a);
+	const char *db = conf_string(a, "database");
+	const char *other_db = conf_string(b, "database");
+	char schema[SQL_NAME_MAX + 1], other_schema[SQL_NAME_MAX + 1];
+	char name[SQL_NAME_MAX + 1], other_name[SQL_NAME_MAX + 1];
+	struct sql_table one = { .name = name_of(a) };
+	struct sql_table other = { .name = name_of(b) };
+
+	if (engine != sql_place_engine(b) ||
+	    !same_host(conf_string(a, "host"), conf_string(b, "host")) ||
+	    port_of(a) != port_of(b) || !sql_name_is_good(one.name, true) ||
+	    !sql_name_is_good(other.name, true))
+		return false;
+	sql_table_parts(&one, schema, name);
+	sql_table_parts(&other, other_schema, other_name);
+	if (!sql_name_same(engine, name, other_name))
+		return false;
+	/* A schema is a database there, whichever one is connected to. */
+	if (engine == SQL_MARIADB)
+		return strcmp(*schema ? schema : db,
+			   *other_schema ? other_schema : other_db) == 0;
+	/* Without one it may be in any. */
+	return strcmp(db, other_db) == 0 &&
+	       (!*schema || !*other_schema ||
+		   sql_name_same(engine, schema, other_schema));
 }
 
 int sql_place_check(const struct conf_section *conf, struct err *err)
@@ -195,6 +274,7 @@ int sql_place_read(
 	out->database = conf_string(conf, "database");
 	out->user = conf_string(conf, "user");
 	out->password = password ? password : xstrdup("");
+	out->password_file = file;
 	out->tls = (enum sql_tls)conf_number(conf, "tls");
 	out->ca = conf_string(conf, "ca");
 	return 0;

@@ -33,6 +33,7 @@ enum { SQL_NAME_MAX = 63 }; /* bytes of an identifier: PostgreSQL's limit */
 struct sql_table {
 	enum sql_engine_id engine;
 	enum sql_preset preset;
+	const char *database;             /* sqlite: the file */
 	const char *name;                 /* "table" or "schema.table" */
 	const char *columns[SQL_COLUMNS]; /* "": the table has none */
 	/* Times are seconds since 1970, in a number or text; else the
@@ -54,8 +55,9 @@ struct sql_table {
 /* The rows of both kinds "sql"; `engine` to `timeout` alone are those of
  * "sql-stream", too. */
 #define SQL_PLACE_OPTIONS                                                      \
-	{ "engine", OPTION_CHOICE, NULL, 0, 0, "postgresql|mariadb|sqlite",    \
-		"The database; mariadb is MySQL, too." },                      \
+	{ "engine", OPTION_CHOICE, NULL, 0, 0,                                 \
+		"postgresql|mariadb|mysql|sqlite",                             \
+		"The database; mysql is the same as mariadb." },               \
 	    { "database", OPTION_STRING, NULL, 0, 0, NULL,                     \
 		    "Its name; sqlite: the absolute path of its file." },      \
 	    { "host", OPTION_STRING, "", 0, 0, NULL,                           \
@@ -124,8 +126,16 @@ struct sql_table {
  */
 int sql_table_read(const struct conf_section *conf, int64_t ttl,
     struct sql_table *out, struct err *err);
+/* Whether two sections with SQL_OPTIONS name one table of one database. Under
+ * another name (a view, another name of the host) it is not seen. Pure. */
+bool sql_table_same(const struct conf_section *a, const struct conf_section *b);
+/* The parts of its name; schema "": none. */
+void sql_table_parts(const struct sql_table *table,
+    char schema[static SQL_NAME_MAX + 1], char name[static SQL_NAME_MAX + 1]);
 /* Whether this can be a table's name, or a column's. */
 bool sql_name_is_good(const char *name, bool qualified);
+/* Whether the database takes two names of one sort for the same. */
+bool sql_name_same(enum sql_engine_id engine, const char *a, const char *b);
 
 /* Options of SQL_PLACE_OPTIONS that contradict each other. -1 and *err
  * (EXIT_USER). Pure. */

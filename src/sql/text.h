@@ -2,7 +2,7 @@
 /*
  * text - the statements of the kinds "sql" in each database's dialect. Names
  * are quoted, values are parameters ($1 or ?, see sql.h), nothing else of the
- * configuration gets in. Pure; all texts are to be freed.
+ * configuration gets in. Pure; texts are to be freed, but for the const ones.
  *
  * Times are parameters in whole seconds since 1970, as text, and converted by
  * the database: it knows its time zones.
@@ -58,6 +58,7 @@ char *sql_text_addresses(const struct sql_table *table, bool first, size_t n);
 /* How many rows (0 or 1) an address has, and how many of that time. Parameters:
  * the time (the end, where the table has no other), the address. */
 char *sql_text_witness(const struct sql_table *table);
+
 /* --- the table -------------------------------------------------------------
  */
 
@@ -66,12 +67,26 @@ char *sql_text_create(const struct sql_table *table);
  * administrator, with their ";". */
 char *sql_text_widen(const struct sql_table *table);
 char *sql_text_make_unique(const struct sql_table *table);
-/* The rights that an export needs; account: as sql_text_account() asks for it,
- * quoted. */
-char *sql_text_grant(const struct sql_table *table, const char *account);
-/* What it needs to make the table; schema: quoted, PostgreSQL's. */
-char *sql_text_grant_create(
-    const struct sql_table *table, const char *account, const char *schema);
+/* The rights that an export needs, with that to make the table where it is one
+ * of a table; account: as sql_text_account() asks for it, quoted. */
+char *sql_text_grant(
+    const struct sql_table *table, const char *account, bool create);
+/* PostgreSQL: to see what is in the table's schema, and to make a table there.
+ * schema: quoted, that of a name without one. */
+char *sql_text_grant_schema(const struct sql_table *table, const char *account,
+    const char *schema, bool create);
+/*
+ * By which sql_text_columns() and sql_text_identity() find the table: its
+ * quoted name in PostgreSQL, schema ("": the usual one) and name in the others.
+ */
+struct sql_table_params {
+	struct sql_value values[2]; /* into the texts below: it stays put */
+	size_t count;
+	char name[2 * (2 * SQL_NAME_MAX + 2) + 2];
+	char schema[SQL_NAME_MAX + 1];
+};
+void sql_table_params(
+    const struct sql_table *table, struct sql_table_params *out);
 /* A row of the account and, in PostgreSQL, of the schema for tables without
  * one, both quoted. NULL: the database has no accounts. */
 const char *sql_text_account(enum sql_engine_id engine);
@@ -81,17 +96,14 @@ const char *sql_text_account(enum sql_engine_id engine);
  * when it is unique by itself. No rows: there is no such table. One parameter
  * in PostgreSQL (sql_text_table()), two in the others (schema or "", table).
  */
-char *sql_text_columns(enum sql_engine_id engine);
+const char *sql_text_columns(enum sql_engine_id engine);
 /* The table's quoted name: PostgreSQL's parameter. */
 char *sql_text_table(const struct sql_table *table);
-/* The parts of its name, for the others; schema "": none. */
-void sql_table_parts(const struct sql_table *table,
-    char schema[static SQL_NAME_MAX + 1], char name[static SQL_NAME_MAX + 1]);
 /*
  * A value that changes when the table has been emptied or made anew; the same
  * parameters as sql_text_columns(). No row, or NULL: there is no table.
  */
-char *sql_text_identity(enum sql_engine_id engine);
+const char *sql_text_identity(enum sql_engine_id engine);
 /* Statements that change nothing, and need each right that an export needs. */
 enum sql_right { SQL_SELECT, SQL_INSERT, SQL_UPDATE, SQL_DELETE, SQL_RIGHTS };
 extern const char *const sql_right_words[SQL_RIGHTS];

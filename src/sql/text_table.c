@@ -12,8 +12,14 @@
 /* Characters of the longest IPv6 address in its canonical form. */
 #define ADDRESS_TYPE "varchar(39)"
 
+/* For MariaDB with its database: an administrator's client is connected to
+ * none, or to another. */
 static void put_table(struct sql_text *t, const struct sql_table *table)
 {
+	if (table->engine == SQL_MARIADB && !strchr(table->name, '.')) {
+		sql_put_name(t, table->engine, table->database, false);
+		sql_put(t, ".");
+	}
 	sql_put_name(t, table->engine, table->name, true);
 }
 
@@ -110,11 +116,10 @@ char *sql_text_make_unique(const struct sql_table *table)
 
 	/* SQLite cannot add a key to a table, only an index. */
 	if (table->engine == SQL_SQLITE) {
-		struct sql_table name = *table;
 		char schema[SQL_NAME_MAX + 1], part[SQL_NAME_MAX + 1];
 		char index[2 * SQL_NAME_MAX + 2];
 
-		sql_table_parts(&name, schema, part);
+		sql_table_parts(table, schema, part);
 		(void)snprintf(index, sizeof(index), "%s_%s", part,
 		    table->columns[SQL_ADDRESS]);
 		sql_put(&t, "CREATE UNIQUE INDEX ");
@@ -132,11 +137,13 @@ char *sql_text_make_unique(const struct sql_table *table)
 	return t.bytes;
 }
 
-char *sql_text_grant(const struct sql_table *table, const char *account)
+char *sql_text_grant(
+    const struct sql_table *table, const char *account, bool create)
 {
 	struct sql_text t = { 0 };
 
-	sql_put(&t, "GRANT SELECT, INSERT, UPDATE, DELETE ON ");
+	sql_put(&t, "GRANT SELECT, INSERT, UPDATE, DELETE");
+	sql_put(&t, create ? ", CREATE ON " : " ON ");
 	put_table(&t, table);
 	sql_put(&t, " TO ");
 	sql_put(&t, account);
@@ -144,24 +151,20 @@ char *sql_text_grant(const struct sql_table *table, const char *account)
 	return t.bytes;
 }
 
-char *sql_text_grant_create(
-    const struct sql_table *table, const char *account, const char *schema)
+char *sql_text_grant_schema(const struct sql_table *table, const char *account,
+    const char *schema, bool create)
 {
 	struct sql_text t = { 0 };
 
-	if (table->engine == SQL_POSTGRESQL) {
-		sql_put(&t, "GRANT USAGE, CREATE ON SCHEMA ");
-		if (strchr(table->name, '.')) {
-			char part[SQL_NAME_MAX + 1], name[SQL_NAME_MAX + 1];
+	sql_put(&t, "GRANT USAGE");
+	sql_put(&t, create ? ", CREATE ON SCHEMA " : " ON SCHEMA ");
+	if (strchr(table->name, '.')) {
+		char part[SQL_NAME_MAX + 1], name[SQL_NAME_MAX + 1];
 
-			sql_table_parts(table, part, name);
-			sql_put_name(&t, table->engine, part, false);
-		} else {
-			sql_put(&t, schema);
-		}
+		sql_table_parts(table, part, name);
+		sql_put_name(&t, table->engine, part, false);
 	} else {
-		sql_put(&t, "GRANT SELECT, INSERT, UPDATE, DELETE, CREATE ON ");
-		put_table(&t, table);
+		sql_put(&t, schema);
 	}
 	sql_put(&t, " TO ");
 	sql_put(&t, account);
@@ -184,7 +187,7 @@ const char *sql_text_account(enum sql_engine_id engine)
 	return texts[engine];
 }
 
-char *sql_text_columns(enum sql_engine_id engine)
+const char *sql_text_columns(enum sql_engine_id engine)
 {
 	static const char *const texts[] = {
 		[SQL_POSTGRESQL] =
@@ -240,7 +243,7 @@ char *sql_text_columns(enum sql_engine_id engine)
 		    " ? AS name) p, pragma_table_info(p.name, p.place) c"
 	};
 
-	return xstrdup(texts[engine]);
+	return texts[engine];
 }
 
 char *sql_text_table(const struct sql_table *table)
@@ -251,19 +254,24 @@ char *sql_text_table(const struct sql_table *table)
 	return t.bytes;
 }
 
-void sql_table_parts(const struct sql_table *table,
-    char schema[static SQL_NAME_MAX + 1], char name[static SQL_NAME_MAX + 1])
+void sql_table_params(
+    const struct sql_table *table, struct sql_table_params *out)
 {
-	const char *dot = strchr(table->name, '.');
-	size_t len = dot ? (size_t)(dot - table->name) : 0;
+	if (table->engine == SQL_POSTGRESQL) {
+		AUTO_FREE char *name = sql_text_table(table);
 
-	memcpy(schema, table->name, len);
-	schema[len] = '\0';
-	(void)snprintf(
-	    name, SQL_NAME_MAX + 1, "%s", dot ? dot + 1 : table->name);
+		(void)snprintf(out->name, sizeof(out->name), "%s", name);
+		out->values[0] = sql_value_of(out->name);
+		out->count = 1;
+		return;
+	}
+	sql_table_parts(table, out->schema, out->name);
+	out->values[0] = sql_value_of(out->schema);
+	out->values[1] = sql_value_of(out->name);
+	out->count = 2;
 }
 
-char *sql_text_identity(enum sql_engine_id engine)
+const char *sql_text_identity(enum sql_engine_id engine)
 {
 	static const char *const texts[] = {
 		/* TRUNCATE gives a table another file. */
@@ -283,7 +291,7 @@ char *sql_text_identity(enum sql_engine_id engine)
 			       " AND name = ? COLLATE NOCASE"
 	};
 
-	return xstrdup(texts[engine]);
+	return texts[engine];
 }
 
 /* --- rights ----------------------------------------------------------------

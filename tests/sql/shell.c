@@ -5,7 +5,7 @@
  * with host, port, database, user, password, tls (off, on, verify), ca, create,
  * timeout (ms) and first (a statement of the hook). A line of JSON is a
  * command:
- *     {"run": "SELECT $1", "params": ["x", null]}     {"again": true}
+ *     {"run": "SELECT $1", "params": ["x", null]}
  * and each answer a line: {"fault": "none", "text": "", "rows": [["x"]],
  * "affected": 1}; {"event": "connected"}, {"event": "notified"} come between
  * them. At the end of its input it closes everything and exits.
@@ -114,10 +114,7 @@ static void obey(const char *line, size_t len)
 	json_t *command = json_loadb(line, len, JSON_ALLOW_NUL, NULL);
 
 	must(command != NULL);
-	if (json_object_get(command, "again"))
-		sql_session_again(shell.session);
-	else
-		run(command);
+	run(command);
 	json_decref(command);
 }
 

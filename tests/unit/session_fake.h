@@ -283,9 +283,9 @@ struct world {
 	struct sql_place place;
 	char seen[SEEN_SIZE]; /* answers: "a:0 b:1:text|" */
 	unsigned answers, hooks, notified;
-	const char *hook;  /* a statement the hook queues */
-	const char *next;  /* one that the next callback queues */
-	bool again, close; /* what the next callback does */
+	const char *hook; /* a statement the hook queues */
+	const char *next; /* one that the next callback queues */
+	bool close;       /* what the next callback does */
 	bool close_hook, close_notified;
 	int log, stderr_was;
 };
@@ -311,9 +311,6 @@ static void on_done(void *ctx, const struct sql_result *r)
 		sql_session_run(
 		    world.session, next, NULL, 0, on_done, (char *)"next");
 	}
-	if (world.again)
-		sql_session_again(world.session);
-	world.again = false;
 	if (world.close)
 		sql_session_close(&world.session);
 }
@@ -360,8 +357,11 @@ static int world_start(void **state)
 	(void)uv_timer_init(&world.loop, &world.pulse);
 	(void)uv_timer_start(&world.pulse, on_pulse, 1, 1);
 	uv_unref((uv_handle_t *)&world.pulse);
-	world.place = (struct sql_place){ "192.0.2.1", 0, "d", "u", password,
-		SQL_TLS_OFF, "", false, 0, 0 };
+	world.place = (struct sql_place){ .host = "192.0.2.1",
+		.database = "d",
+		.user = "u",
+		.password = password,
+		.ca = "" };
 	world.session =
 	    sql_session_new(&world_env, &fake_engine, &world.place, &err);
 	assert_non_null(world.session);

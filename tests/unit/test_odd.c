@@ -126,6 +126,31 @@ static void test_odd_quotes_a_peer(void **state)
 	assert_non_null(strstr(heard, "peer=a\\x0ab\\x20xxx"));
 }
 
+static void test_odd_remembers_what_was_of_late(void **state)
+{
+	const uint64_t pause = ODD_LATELY_MS;
+	struct odd o;
+
+	(void)state;
+	odd_init(&o, "t");
+	assert_null(odd_lately(&o, 5));
+	odd_count(&o, "malformed", "one", 10);
+	odd_count(&o, "not-allowed", "two", 20);
+	odd_count(&o, "malformed", "three", 9 + pause);
+	/* One, and the same while it goes on. */
+	assert_string_equal(odd_lately(&o, pause)->what, "malformed");
+	assert_int_equal(odd_lately(&o, pause)->lately, 2);
+	assert_string_equal(odd_lately(&o, pause)->peer, "three");
+	assert_string_equal(odd_lately(&o, 2 * pause)->what, "malformed");
+	assert_null(odd_lately(&o, 9 + 2 * pause));
+	/* Behind a pause it is counted from one; in all it was more. */
+	odd_count(&o, "not-allowed", "four", 3 * pause);
+	assert_string_equal(odd_lately(&o, 3 * pause)->what, "not-allowed");
+	assert_int_equal(odd_lately(&o, 3 * pause)->lately, 1);
+	assert_int_equal(odd_lately(&o, 3 * pause)->count, 2);
+	(void)listen_in();
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -135,6 +160,7 @@ int main(void)
 		TEST(keeps_reasons_apart),
 		TEST(tells_the_rest_at_the_end),
 		TEST(quotes_a_peer),
+		TEST(remembers_what_was_of_late),
 #undef TEST
 	};
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * test_redis - places, ids and entries of a stream, marks, commands: what needs
- * no server.
+ * test_redis - endpoints, ids and entries of a stream, marks, commands: what
+ * needs no server.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -12,10 +12,10 @@
 #include <cmocka.h>
 
 #include "base/mem.h"
+#include "redis/endpoint.h"
 #include "redis/entry.h"
+#include "redis/losses.h"
 #include "redis/mark.h"
-#include "redis/place.h"
-#include "redis/turn.h"
 #include "redis/watch.h"
 #include "redis/words.h"
 
@@ -33,9 +33,10 @@ static struct redis_reply array(const struct redis_reply *items, size_t count)
 	};
 }
 
-/* --- places --------------------------------------------------------------- */
+/* --- endpoints ---------------------------------------------------------------
+ */
 
-static void test_place_parse_takes_names_and_addresses(void **state)
+static void test_endpoint_parse_takes_names_and_addresses(void **state)
 {
 	static const struct {
 		const char *text, *host, *printed;
@@ -51,18 +52,18 @@ static void test_place_parse_takes_names_and_addresses(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < COUNT_OF(rows); i++) {
-		char out[REDIS_PLACE_SIZE];
-		struct redis_place p;
+		char out[REDIS_ENDPOINT_SIZE];
+		struct redis_endpoint p;
 
-		assert_true(redis_place_parse(rows[i].text, REDIS_PORT, &p));
+		assert_true(redis_endpoint_parse(rows[i].text, REDIS_PORT, &p));
 		assert_string_equal(p.host, rows[i].host);
 		assert_int_equal(p.port, rows[i].port);
 		assert_string_equal(
-		    redis_place_print(&p, out), rows[i].printed);
+		    redis_endpoint_print(&p, out), rows[i].printed);
 	}
 }
 
-static void test_place_parse_refuses_all_else(void **state)
+static void test_endpoint_parse_refuses_all_else(void **state)
 {
 	static const char *const rows[] = { "", ":6379", "::1", "2001:db8::1",
 		"a:", "a:0", "a:65536", "a:01", "a:123456", "a:1x", "a:1:2",
@@ -71,27 +72,27 @@ static void test_place_parse_refuses_all_else(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < COUNT_OF(rows); i++) {
-		struct redis_place p;
+		struct redis_endpoint p;
 
-		if (redis_place_parse(rows[i], REDIS_PORT, &p))
+		if (redis_endpoint_parse(rows[i], REDIS_PORT, &p))
 			fail_msg("\"%s\" is taken", rows[i]);
 	}
 }
 
-static void test_place_set_takes_what_a_sentinel_says(void **state)
+static void test_endpoint_set_takes_what_a_sentinel_says(void **state)
 {
-	struct redis_place p;
+	struct redis_endpoint p;
 
 	(void)state;
-	assert_true(redis_place_set("::1", 3, "6379", 4, &p));
-	assert_true(redis_place_set("192.0.2.1", 9, "6379", 4, &p));
-	assert_false(redis_place_is_name(&p));
-	assert_true(redis_place_set("localhost", 9, "6379", 4, &p));
-	assert_true(redis_place_is_name(&p));
-	assert_false(redis_place_set("a\0b", 3, "6379", 4, &p));
-	assert_false(redis_place_set("", 0, "6379", 4, &p));
-	assert_false(redis_place_set("a", 1, "", 0, &p));
-	assert_false(redis_place_set("1:2", 3, "1", 1, &p));
+	assert_true(redis_endpoint_set("::1", 3, "6379", 4, &p));
+	assert_true(redis_endpoint_set("192.0.2.1", 9, "6379", 4, &p));
+	assert_false(redis_endpoint_is_name(&p));
+	assert_true(redis_endpoint_set("localhost", 9, "6379", 4, &p));
+	assert_true(redis_endpoint_is_name(&p));
+	assert_false(redis_endpoint_set("a\0b", 3, "6379", 4, &p));
+	assert_false(redis_endpoint_set("", 0, "6379", 4, &p));
+	assert_false(redis_endpoint_set("a", 1, "", 0, &p));
+	assert_false(redis_endpoint_set("1:2", 3, "1", 1, &p));
 }
 
 /* --- entries -------------------------------------------------------------- */
@@ -154,10 +155,10 @@ static void test_entry_read_finds_the_record(void **state)
 	assert_int_equal(e.id.sequence, 1);
 	assert_int_equal(e.len, 7);
 	assert_memory_equal(e.record, "1 lease", 7);
-	print = redis_entry_print(&e);
+	print = redis_entry_hash(&e);
 	fields[1] = text("1 leasf");
 	assert_true(redis_entry_read(&entry, &e));
-	assert_true(redis_entry_print(&e) != print);
+	assert_true(redis_entry_hash(&e) != print);
 }
 
 static void test_entry_read_keeps_the_place_of_foreign_ones(void **state)
@@ -234,14 +235,15 @@ static enum redis_marked compare(const struct redis_mark *m, const char *words)
 
 static void test_mark_tells_what_was_lost(void **state)
 {
+	const struct redis_reply nil = { .type = REDIS_NIL };
 	char first[REDIS_MARK_SIZE];
 	struct redis_mark m;
 
 	(void)state;
-	redis_mark_begin(&m);
+	redis_mark_init(&m);
 	memcpy(first, m.now, sizeof(first));
 	assert_int_equal(compare(&m, first), REDIS_MARK_NOW);
-	assert_int_equal(compare(&m, ""), REDIS_MARK_OTHER);
+	assert_int_equal(redis_mark_compare(&m, &nil), REDIS_MARK_LOST);
 
 	/* Under way: either may be found. */
 	redis_mark_next(&m);
@@ -250,23 +252,94 @@ static void test_mark_tells_what_was_lost(void **state)
 
 	/* Confirmed: that it was lost is seen. */
 	redis_mark_good(&m);
-	assert_int_equal(compare(&m, first), REDIS_MARK_OTHER);
+	assert_int_equal(compare(&m, first), REDIS_MARK_LOST);
 
 	redis_mark_next(&m);
 	redis_mark_bad(&m);
 	assert_int_equal(compare(&m, m.before), REDIS_MARK_NOW);
 }
 
-static void test_mark_of_a_generation_is_like_no_other(void **state)
+static void test_mark_after_a_loss_is_like_none_before(void **state)
+{
+	char confirmed[REDIS_MARK_SIZE], asked[REDIS_MARK_SIZE];
+	struct redis_mark m;
+
+	(void)state;
+	redis_mark_init(&m);
+	memcpy(confirmed, m.now, sizeof(confirmed));
+	redis_mark_next(&m);
+	memcpy(asked, m.now, sizeof(asked));
+	redis_mark_anew(&m);
+	assert_int_equal(compare(&m, m.now), REDIS_MARK_NOW);
+	assert_int_equal(compare(&m, confirmed), REDIS_MARK_LOST);
+	assert_int_equal(compare(&m, asked), REDIS_MARK_LOST);
+}
+
+static void test_mark_of_another_run_is_told_from_ours(void **state)
 {
 	struct redis_mark a, b;
 
 	(void)state;
-	redis_mark_begin(&a);
-	redis_mark_begin(&b);
-	assert_string_not_equal(a.now, b.now);
-	redis_mark_next(&a);
-	assert_string_not_equal(a.now, a.before);
+	redis_mark_init(&a);
+	redis_mark_init(&b);
+	assert_int_equal(compare(&a, b.now), REDIS_MARK_OTHER);
+	assert_int_equal(compare(&a, ""), REDIS_MARK_OTHER);
+}
+
+/* --- losses --------------------------------------------------------------- */
+
+/* At this time of the loop each begins. */
+enum { NOW = 1000, MS_PER_S = 1000 };
+
+static void test_losses_are_told_each_but_not_all_the_time(void **state)
+{
+	struct redis_losses l = { 0 };
+
+	(void)state;
+	assert_false(redis_losses_tell(&l, NOW));
+	redis_losses_add(&l, false, NOW);
+	assert_true(redis_losses_tell(&l, NOW));
+	assert_false(redis_losses_tell(&l, NOW + 1));
+	/* The next waits a little, and is not forgotten. */
+	redis_losses_add(&l, false, NOW + 1);
+	assert_false(redis_losses_tell(&l, NOW + 1));
+	assert_true(redis_losses_tell(&l, NOW + 2 * MS_PER_S));
+	assert_false(redis_losses_has_rival(&l, NOW + 2 * MS_PER_S));
+}
+
+static void test_losses_are_a_rival_by_two_marks_of_others(void **state)
+{
+	struct redis_losses l = { 0 };
+
+	(void)state;
+	/* One: an old dump. Another much later: one more. */
+	redis_losses_add(&l, true, NOW);
+	assert_false(redis_losses_has_rival(&l, NOW));
+	redis_losses_add(&l, true, NOW + 11 * MS_PER_S);
+	assert_false(redis_losses_has_rival(&l, NOW + 11 * MS_PER_S));
+	redis_losses_add(&l, true, NOW + 12 * MS_PER_S);
+	assert_true(redis_losses_has_rival(&l, NOW + 12 * MS_PER_S));
+	/* It has gone. */
+	assert_true(redis_losses_has_rival(&l, NOW + 22 * MS_PER_S));
+	assert_false(redis_losses_has_rival(&l, NOW + 23 * MS_PER_S));
+}
+
+static void test_losses_by_a_rival_are_told_more_and_more_seldom(void **state)
+{
+	enum { HOUR = 3600 };
+	struct redis_losses l = { 0 };
+	unsigned told = 0, last = 0;
+
+	(void)state;
+	for (unsigned s = 1; s < HOUR; s++) {
+		redis_losses_add(&l, true, s * MS_PER_S);
+		if (!redis_losses_tell(&l, s * MS_PER_S))
+			continue;
+		told++;
+		last = s;
+	}
+	assert_in_range(told, HOUR / 64, HOUR / 64 + 10);
+	assert_in_range(last, HOUR - 65, HOUR);
 }
 
 /* --- words ---------------------------------------------------------------- */
@@ -372,6 +445,7 @@ static void test_wrong_set_up_is_what_auth_says(void **state)
 		"WRONGPASS invalid username-password pair or user is disabled.",
 		"NOAUTH Authentication required.",
 		"NOPERM this user has no permissions to run the 'role' command",
+		"DENIED Redis is running in protected mode because ...",
 		"ERR AUTH <password> called without any password configured",
 		"ERR wrong number of arguments for 'auth' command",
 		"ERR unknown command 'SENTINEL', with args beginning with:",
@@ -423,34 +497,6 @@ static void test_refusal_says_what_mends_it(void **state)
 					"jo", out, sizeof(out)),
 		    rows[i].has);
 	}
-}
-
-/* --- turns ---------------------------------------------------------------- */
-
-static void test_turn_knows_replies_to_an_earlier_slice(void **state)
-{
-	struct redis_turn t = { 0 };
-
-	(void)state;
-	redis_turn_begin(&t);
-	redis_turn_ask(&t);
-	assert_true(redis_turn_writes(&t));
-	assert_true(redis_turn_hear(&t));
-	assert_true(redis_turn_is_over(&t));
-
-	/* WAIT, and it is given up meanwhile. */
-	t.waits = true;
-	redis_turn_ask(&t);
-	assert_false(redis_turn_writes(&t));
-	redis_turn_begin(&t);
-	redis_turn_ask(&t);
-	redis_turn_ask(&t);
-	assert_true(redis_turn_writes(&t));
-	assert_false(redis_turn_hear(&t));
-	assert_true(redis_turn_hear(&t));
-	assert_false(redis_turn_is_over(&t));
-	assert_true(redis_turn_hear(&t));
-	assert_true(redis_turn_is_over(&t));
 }
 
 /* --- Sentinels ------------------------------------------------------------ */
@@ -517,24 +563,24 @@ static void make_setup(struct redis_setup *out)
 	out->master = "mymaster";
 	out->timeout = 1000;
 	for (uint16_t i = 0; i < 3; i++) {
-		assert_true(redis_place_parse(
-		    "sentinel.example.org", i + 1, &out->places[i]));
+		assert_true(redis_endpoint_parse(
+		    "sentinel.example.org", i + 1, &out->endpoints[i]));
 		assert_true(
-		    redis_place_parse("192.0.2.1", i + 1, &out->known[i]));
+		    redis_endpoint_parse("192.0.2.1", i + 1, &out->known[i]));
 	}
 }
 
 static void test_watch_asks_the_next_sentinel_and_then_pauses(void **state)
 {
 	struct redis_setup setup;
-	struct redis_place master;
+	struct redis_endpoint master;
 	struct redis_watch *w;
 
 	(void)state;
 	make_setup(&setup);
 	/* A name server is never asked: what is not known is passed over. */
 	memset(&setup.known[2], 0, sizeof(setup.known[2]));
-	assert_true(redis_place_parse("192.0.2.9", 1, &master));
+	assert_true(redis_endpoint_parse("192.0.2.9", 1, &master));
 	w = redis_watch_new(&fake_api, &setup, on_moved, NULL);
 	fake.refuses = true;
 	for (int i = 0; i < 3; i++)
@@ -556,12 +602,12 @@ static void test_watch_stays_with_a_sentinel_that_answers(void **state)
 	struct redis_reply words[] = { text("192.0.2.9"), text("1") };
 	struct redis_reply same = array(words, 2), none = { 0 };
 	struct redis_setup setup;
-	struct redis_place master;
+	struct redis_endpoint master;
 	struct redis_watch *w;
 
 	(void)state;
 	make_setup(&setup);
-	assert_true(redis_place_parse("192.0.2.9", 1, &master));
+	assert_true(redis_endpoint_parse("192.0.2.9", 1, &master));
 	w = redis_watch_new(&fake_api, &setup, on_moved, NULL);
 	redis_watch_ask(w, NULL, 0, &master);
 	fake.down(fake.ctx, "refused");
@@ -587,9 +633,9 @@ static void test_watch_stays_with_a_sentinel_that_answers(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_place_parse_takes_names_and_addresses),
-		cmocka_unit_test(test_place_parse_refuses_all_else),
-		cmocka_unit_test(test_place_set_takes_what_a_sentinel_says),
+		cmocka_unit_test(test_endpoint_parse_takes_names_and_addresses),
+		cmocka_unit_test(test_endpoint_parse_refuses_all_else),
+		cmocka_unit_test(test_endpoint_set_takes_what_a_sentinel_says),
 		cmocka_unit_test(test_id_parse_takes_what_it_prints),
 		cmocka_unit_test(test_id_parse_refuses_all_else),
 		cmocka_unit_test(test_id_before_is_the_order_of_the_stream),
@@ -599,7 +645,14 @@ int main(void)
 		cmocka_unit_test(test_entry_read_refuses_what_is_none),
 		cmocka_unit_test(test_entries_are_of_the_stream_that_was_asked),
 		cmocka_unit_test(test_mark_tells_what_was_lost),
-		cmocka_unit_test(test_mark_of_a_generation_is_like_no_other),
+		cmocka_unit_test(test_mark_after_a_loss_is_like_none_before),
+		cmocka_unit_test(test_mark_of_another_run_is_told_from_ours),
+		cmocka_unit_test(
+		    test_losses_are_told_each_but_not_all_the_time),
+		cmocka_unit_test(
+		    test_losses_are_a_rival_by_two_marks_of_others),
+		cmocka_unit_test(
+		    test_losses_by_a_rival_are_told_more_and_more_seldom),
 		cmocka_unit_test(test_name_record_has_room_for_the_longest),
 		cmocka_unit_test(
 		    test_name_is_record_takes_what_name_record_makes),
@@ -607,7 +660,6 @@ int main(void)
 		cmocka_unit_test(test_is_error_compares_the_first_word),
 		cmocka_unit_test(test_wrong_set_up_is_what_auth_says),
 		cmocka_unit_test(test_refusal_says_what_mends_it),
-		cmocka_unit_test(test_turn_knows_replies_to_an_earlier_slice),
 		cmocka_unit_test(
 		    test_watch_asks_the_next_sentinel_and_then_pauses),
 		cmocka_unit_test(test_watch_stays_with_a_sentinel_that_answers),

@@ -4,6 +4,9 @@
  */
 #include "replica_world.h"
 
+#include <uv.h>
+
+#include "source/odd.h"
 #include "source/replica_feed.h"
 
 #define TTL INT64_C(1800000)
@@ -125,6 +128,128 @@ static void test_what_is_not_signed_or_ours_is_nothing(void **state)
 	assert_int_equal(sunk.logins, 0);
 }
 
+/* --- what was refused ------------------------------------------------------
+ */
+
+static uint64_t monotonic(void)
+{
+	return uv_hrtime() / 1000000;
+}
+
+static void sign_with(const char *keys)
+{
+	replica_keys_free(&signer);
+	signer = keys_of(keys);
+}
+
+static void assert_trouble(const char *words)
+{
+	const char *text = replica_feed_trouble(feed, monotonic());
+
+	assert_non_null(text);
+	if (!strstr(text, words))
+		(void)fprintf(stderr, "%s\n", text);
+	assert_non_null(strstr(text, words));
+	/* The board's room (board.h). */
+	assert_true(strlen(text) < 200);
+}
+
+static void test_an_unknown_key_is_named_with_its_node(void **state)
+{
+	const struct replica_record r = lease_record("192.0.2.7", "anna");
+
+	(void)state;
+	assert_null(replica_feed_trouble(feed, monotonic()));
+	sign_with("key-of-16-digits " SECRET_2 "\n");
+	for (int i = 0; i < 12; i++)
+		assert_int_equal(take(&r, 10), 0);
+	assert_trouble("12 records of other nodes refused");
+	assert_trouble("0123456789abcdef");
+	assert_trouble("key key-of-16-digits is not in this machine's keys "
+		       "file");
+	/* It is over some minutes after the last one. */
+	assert_non_null(
+	    replica_feed_trouble(feed, monotonic() + ODD_LATELY_MS - 1000));
+	assert_null(
+	    replica_feed_trouble(feed, monotonic() + ODD_LATELY_MS + 1000));
+}
+
+static void test_a_forged_record_is_told(void **state)
+{
+	const struct replica_record r = lease_record("192.0.2.7", "anna");
+
+	(void)state;
+	sign_with("k1 " SECRET_2 "\n");
+	assert_int_equal(take(&r, 10), 0);
+	assert_trouble("1 record of other nodes refused");
+	assert_trouble("0123456789abcdef: its key is another than ours");
+}
+
+static void test_what_is_no_record_is_named_by_its_place(void **state)
+{
+	(void)state;
+	assert_int_equal(
+	    replica_feed_take(feed, "nonsense", 8, 10, "id:7", now), 0);
+	assert_trouble("the last of id:7: not a record");
+}
+
+static void test_a_clock_ahead_is_told(void **state)
+{
+	struct replica_record r = lease_record("192.0.2.7", "anna");
+
+	(void)state;
+	r.issued = NOW + 600000;
+	r.end = r.issued + TTL;
+	assert_int_equal(take(&r, 10), 0);
+	assert_trouble("0123456789abcdef: its clock is ahead");
+}
+
+/* --- other keys ------------------------------------------------------------
+ */
+
+static void feed_with(const char *keys, const struct source_cursor *cursor)
+{
+	replica_feed_free(&feed);
+	feed = replica_feed_new(&env, keys_of(keys), cursor, cursor ? 1 : 0);
+}
+
+static void test_a_new_key_makes_all_read_once_more(void **state)
+{
+	struct source_cursor keys;
+
+	(void)state;
+	/* Who has read nothing yet reads all anyway. */
+	assert_false(replica_feed_has_new_keys(feed));
+	assert_int_equal(replica_feed_whole(feed), 0);
+	assert_int_equal(sunk.cursors, 1);
+	keys = sunk.last;
+	assert_int_equal(replica_feed_whole(feed), 0);
+	assert_int_equal(sunk.cursors, 1);
+
+	feed_with("k1 " SECRET_1 "\n", &keys);
+	assert_false(replica_feed_has_new_keys(feed));
+	assert_int_equal(replica_feed_whole(feed), 0);
+	assert_int_equal(sunk.cursors, 1);
+
+	feed_with("k1 " SECRET_1 "\nk2 " SECRET_2 "\n", &keys);
+	assert_true(replica_feed_has_new_keys(feed));
+	assert_int_equal(replica_feed_whole(feed), 0);
+	assert_false(replica_feed_has_new_keys(feed));
+	assert_int_equal(sunk.cursors, 2);
+	keys = sunk.last;
+
+	/* Another order, or one less: nothing was missed. */
+	feed_with("k2 " SECRET_2 "\nk1 " SECRET_1 "\n", &keys);
+	assert_false(replica_feed_has_new_keys(feed));
+	feed_with("k2 " SECRET_2 "\n", &keys);
+	assert_false(replica_feed_has_new_keys(feed));
+	assert_int_equal(replica_feed_whole(feed), 0);
+	keys = sunk.last;
+	/* The same id is not the same key. */
+	feed_with("k2 " SECRET_1 "\n", &keys);
+	assert_true(replica_feed_has_new_keys(feed));
+}
+
 static void test_what_is_known_of_a_clock_is_stored_first(void **state)
 {
 	struct replica_record r = lease_record("192.0.2.7", "anna");
@@ -222,6 +347,18 @@ int main(void)
 		cmocka_unit_test_setup_teardown(
 		    test_what_is_not_signed_or_ours_is_nothing, setup,
 		    teardown),
+		cmocka_unit_test_setup_teardown(
+		    test_an_unknown_key_is_named_with_its_node, setup,
+		    teardown),
+		cmocka_unit_test_setup_teardown(
+		    test_a_forged_record_is_told, setup, teardown),
+		cmocka_unit_test_setup_teardown(
+		    test_what_is_no_record_is_named_by_its_place, setup,
+		    teardown),
+		cmocka_unit_test_setup_teardown(
+		    test_a_clock_ahead_is_told, setup, teardown),
+		cmocka_unit_test_setup_teardown(
+		    test_a_new_key_makes_all_read_once_more, setup, teardown),
 		cmocka_unit_test_setup_teardown(
 		    test_what_is_known_of_a_clock_is_stored_first, setup,
 		    teardown),

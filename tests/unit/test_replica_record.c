@@ -427,10 +427,12 @@ static void test_replica_record_has_an_end(void **state)
 static void test_replica_record_names_its_key(void **state)
 {
 	static const char *const unknown[] = { HEAD NODE TIMES "key=k2",
-		HEAD NODE TIMES "key=K1", HEAD NODE TIMES "key=k",
-		HEAD NODE TIMES "key=k11", HEAD NODE TIMES "key=%6b1" };
+		HEAD NODE TIMES "key=k", HEAD NODE TIMES "key=k11" };
+	/* No key has such an id. */
 	static const char *const none[] = { HEAD NODE TIMES "key=",
-		HEAD NODE TIMES "k1", HEAD NODE TIMES "key=k1 ", "key=k1" };
+		HEAD NODE TIMES "key=K1", HEAD NODE TIMES "key=%6b1",
+		HEAD NODE TIMES "key=seventeen-letters", HEAD NODE TIMES "k1",
+		HEAD NODE TIMES "key=k1 ", "key=k1" };
 
 	(void)state;
 	for (size_t i = 0; i < COUNT_OF(unknown); i++)
@@ -439,6 +441,40 @@ static void test_replica_record_names_its_key(void **state)
 	for (size_t i = 0; i < COUNT_OF(none); i++)
 		assert_int_equal(
 		    decode_signed(none[i], strlen(none[i])), REPLICA_MALFORMED);
+}
+
+static void test_replica_record_claims_are_for_the_log(void **state)
+{
+	const struct replica_record r = lease_record("192.0.2.7", "anna");
+	static const char foreign[] =
+	    "1 lease address=192.0.2.7 user=anna tls=yes server=dovecot "
+	    "node=0123456789abcdef issued=2 time=1 end=3 key=";
+	static const char *const ids[] = { "Q1", "k=1", "k%31", "",
+		"seventeen-letters" };
+	struct replica_claim claim = { 0 };
+	char bytes[REPLICA_RECORD_MAX], body[sizeof(foreign) + 32];
+	size_t len = replica_encode(&r, keys, bytes);
+
+	(void)state;
+	/* Whoever signed it. */
+	bytes[len - 1] ^= 1;
+	assert_true(replica_claim(bytes, len, &claim));
+	assert_true(claim.node == NODE_A);
+	assert_string_equal(claim.key, replica_keys_first(keys)->id);
+	len = (size_t)snprintf(body, sizeof(body), "%sk9-x", foreign);
+	len = sign(body, len, SECRET_2, bytes, sizeof(bytes));
+	assert_true(replica_claim(bytes, len, &claim));
+	assert_string_equal(claim.key, "k9-x");
+	/* Only what has the form of a record. */
+	assert_false(replica_claim(bytes, len - 1, &claim));
+	assert_false(replica_claim(bytes + 1, len - 1, &claim));
+	assert_false(replica_claim("", 0, &claim));
+	for (size_t i = 0; i < COUNT_OF(ids); i++) {
+		len = (size_t)snprintf(
+		    body, sizeof(body), "%s%s", foreign, ids[i]);
+		len = sign(body, len, SECRET_2, bytes, sizeof(bytes));
+		assert_false(replica_claim(bytes, len, &claim));
+	}
 }
 
 static void test_replica_record_faults_have_words(void **state)
@@ -465,6 +501,7 @@ int main(void)
 		TEST(test_replica_record_is_untouched_by_what_is_refused),
 		TEST(test_replica_record_keys_change_without_a_gap),
 		TEST(test_replica_record_another_secret_is_forged),
+		TEST(test_replica_record_claims_are_for_the_log),
 		TEST(test_replica_record_has_one_text_only),
 		TEST(test_replica_record_holds_no_control_byte),
 		TEST(test_replica_record_has_an_end),

@@ -12,7 +12,7 @@
 #include <cmocka.h>
 
 #include "base/mem.h"
-#include "export/sql_rows.h"
+#include "export/sql_known.h"
 
 static const struct moment now = { 1700000000500, 5000000 };
 static struct export_slice slice;

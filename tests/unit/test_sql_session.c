@@ -246,43 +246,6 @@ static void test_sql_session_learns_of_the_end_while_idle(void **state)
 
 /* --- callbacks that interfere --- */
 
-static void test_sql_session_again_in_a_callback(void **state)
-{
-	(void)state;
-	world.again = true;
-	run_one("ok 1", "a");
-	run_one("ok 2", "b");
-	start();
-	answers(2);
-	assert_string_equal(world.seen, "a:0|b:1:given up|");
-	hooks(2);
-	/* And from outside, with one running; nobody is called inside. */
-	run_one("never", "c");
-	(void)uv_run(&world.loop, UV_RUN_NOWAIT);
-	(void)uv_run(&world.loop, UV_RUN_NOWAIT);
-	assert_non_null(strstr(fake.seen, "never|"));
-	sql_session_again(world.session);
-	sql_session_again(world.session);
-	assert_false(sql_session_is_connected(world.session));
-	assert_int_equal(world.answers, 2);
-	answers(3);
-	hooks(3);
-	goes_on_well("d");
-	assert_int_equal(logged("database=lost"), 0);
-}
-
-static void test_sql_session_again_while_all_are_told(void **state)
-{
-	(void)state;
-	start();
-	world.again = true;
-	run_one("gone", "a");
-	run_one("ok", "b");
-	answers(2);
-	goes_on_well("c");
-	assert_int_equal(fake.connected, 2);
-}
-
 static void closes(const char *statement)
 {
 	start();
@@ -394,8 +357,6 @@ int main(void)
 		SESSION(gives_a_statement_its_time),
 		SESSION(gives_connecting_its_time),
 		SESSION(learns_of_the_end_while_idle),
-		SESSION(again_in_a_callback),
-		SESSION(again_while_all_are_told),
 		SESSION(closed_in_the_callback_of_an_answer),
 		SESSION(closed_in_the_callback_of_a_fault),
 		SESSION(closed_in_the_callback_of_a_loss),

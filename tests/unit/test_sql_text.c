@@ -148,6 +148,47 @@ static void test_wrong_options_say_what_was_expected(void **state)
 /* --- statements ------------------------------------------------------------
  */
 
+static void test_two_sections_name_one_table(void **state)
+{
+	static const struct {
+		const char *one, *other;
+		bool same;
+	} rows[] = {
+		{ PG, PG, true },
+		{ PG, PG "host = \"/run/postgresql\" port = 5432", true },
+		{ PG, PG "host = \"localhost\"", true },
+		{ PG, PG "port = 5433", false },
+		{ PG, PG "host = \"192.0.2.1\"", false },
+		{ PG "host = \"db\"", PG "host = \"DB\"", true },
+		{ PG, PG "preset = \"qpsmtpd\"", false },
+		{ PG, MARIA, false },
+		{ PG, "engine = \"postgresql\" database = \"e\"", false },
+		{ PG "table = \"t\"", PG "table = \"a.t\"", true },
+		{ PG "table = \"b.t\"", PG "table = \"a.t\"", false },
+		{ PG "table = \"T\"", PG "table = \"t\"", false },
+		{ MARIA "table = \"T\"", MARIA "table = \"t\"", true },
+		/* A schema is a database. */
+		{ MARIA "table = \"e.t\"",
+		    "engine = \"mysql\" database = \"e\" table = \"t\"", true },
+		{ MARIA "table = \"e.t\"", MARIA "table = \"t\"", false },
+		{ LITE, LITE "table = \"main.relaypass_leases\"", true },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT_OF(rows); i++) {
+		struct conf *kept;
+		const struct conf_section *one = section(rows[i].one), *other;
+
+		kept = conf;
+		conf = NULL;
+		other = section(rows[i].other);
+		if (sql_table_same(one, other) != rows[i].same ||
+		    sql_table_same(other, one) != rows[i].same)
+			fail_msg("%s, %s", rows[i].one, rows[i].other);
+		conf_free(&kept);
+	}
+}
+
 static void test_upsert_in_each_dialect(void **state)
 {
 	struct sql_table t = table_of(PG "preset = \"dovecot-postgresql\"");
@@ -278,18 +319,28 @@ static void test_what_the_administrator_is_told_to_run(void **state)
 				   " varchar(39) NOT NULL;");
 	expect(sql_text_make_unique(&t),
 	    "ALTER TABLE `maildb`.`popbsmtp` ADD UNIQUE (`ip`);");
-	expect(sql_text_grant(&t, "'r'@'%'"),
+	expect(sql_text_grant(&t, "'r'@'%'", false),
 	    "GRANT SELECT, INSERT, UPDATE, DELETE ON `maildb`.`popbsmtp` TO "
 	    "'r'@'%';");
-	expect(sql_text_grant_create(&t, "'r'@'%'", ""),
+	expect(sql_text_grant(&t, "'r'@'%'", true),
 	    "GRANT SELECT, INSERT, UPDATE, DELETE, CREATE ON "
 	    "`maildb`.`popbsmtp` TO 'r'@'%';");
+	/* Whichever database the administrator's client is connected to. */
+	t = table_of("engine = \"mysql\" database = \"d.`b\" "
+		     "preset = \"qpsmtpd\"");
+	expect(sql_text_widen(&t), "ALTER TABLE `d.``b`.`popbsmtp` MODIFY `ip`"
+				   " varchar(39) NOT NULL;");
+	expect(sql_text_grant(&t, "'r'@'%'", false),
+	    "GRANT SELECT, INSERT, UPDATE, DELETE ON `d.``b`.`popbsmtp` TO "
+	    "'r'@'%';");
 	t = table_of(PG "table = \"ma\\\"il.t\"");
-	expect(sql_text_grant_create(&t, "r", "public"),
+	expect(sql_text_grant_schema(&t, "r", "public", true),
 	    "GRANT USAGE, CREATE ON SCHEMA \"ma\"\"il\" TO r;");
 	t = table_of(PG "preset = \"dovecot-postgresql\"");
-	expect(sql_text_grant_create(&t, "r", "public"),
+	expect(sql_text_grant_schema(&t, "r", "public", true),
 	    "GRANT USAGE, CREATE ON SCHEMA public TO r;");
+	expect(sql_text_grant_schema(&t, "r", "public", false),
+	    "GRANT USAGE ON SCHEMA public TO r;");
 	expect(sql_text_widen(&t), "ALTER TABLE \"auth\" ALTER COLUMN \"host\""
 				   " TYPE varchar(39);");
 	expect(sql_text_create(&t),
@@ -399,6 +450,7 @@ int main(void)
 		cmocka_unit_test(test_presets_name_table_and_columns),
 		cmocka_unit_test(test_a_column_can_be_named_or_left_out),
 		cmocka_unit_test(test_wrong_options_say_what_was_expected),
+		cmocka_unit_test(test_two_sections_name_one_table),
 		cmocka_unit_test(test_upsert_in_each_dialect),
 		cmocka_unit_test(test_types_that_were_seen_change_the_casts),
 		cmocka_unit_test(test_a_shared_table_keeps_what_is_later),

@@ -259,6 +259,41 @@ static void test_sqlite_module_names_faults(void **state)
 	assert_value(0, 0, "1");
 }
 
+/* Between two characters, with a sign that it was cut. */
+static void test_sqlite_module_cuts_long_words(void **state)
+{
+	static const char euro[] = "\xe2\x82\xac";
+	enum { PIECES = 2 * SQL_WORDS_SIZE / 3 };
+	size_t cut = 0;
+
+	(void)state;
+	for (size_t n = 0; n < PIECES; n++) {
+		char statement[sizeof(euro) * PIECES + 32];
+		const char *text, *end;
+		size_t at = (size_t)snprintf(
+		    statement, sizeof(statement), "SELECT x FROM \"");
+
+		for (size_t i = 0; i < n; i++)
+			at += (size_t)snprintf(
+			    statement + at, sizeof(statement) - at, "%s", euro);
+		(void)snprintf(statement + at, sizeof(statement) - at, "\"");
+		bad(db, statement, SQL_FAULT_NO_TABLE, "no such table: ");
+		(void)sqlite->fault(db, &text);
+		assert_true(strlen(text) < SQL_WORDS_SIZE);
+		end = strstr(text, "...");
+		if (end) {
+			cut++;
+			assert_string_equal(end, "...");
+			assert_memory_equal(
+			    end - strlen(euro), euro, strlen(euro));
+		} else {
+			assert_int_equal(
+			    strlen(strstr(text, "table: ")), 7 + 3 * n);
+		}
+	}
+	assert_true(cut > PIECES / 3 && cut < PIECES);
+}
+
 static void test_sqlite_module_trusts_no_file(void **state)
 {
 	(void)state;
@@ -476,6 +511,7 @@ int main(void)
 		TEST(test_sqlite_module_keeps_statements),
 		TEST(test_sqlite_module_follows_a_changed_table),
 		TEST(test_sqlite_module_names_faults),
+		TEST(test_sqlite_module_cuts_long_words),
 		TEST(test_sqlite_module_trusts_no_file),
 		TEST(test_sqlite_module_waits_for_a_lock_shortly),
 		TEST(test_sqlite_module_says_what_is_read_only_or_full),

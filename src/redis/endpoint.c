@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * place - see the header.
+ * endpoint - see the header.
  */
-#include "place.h"
+#include "endpoint.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -49,8 +49,8 @@ static bool is_host(const char *text, size_t len)
 	return text[0] != '-' && text[0] != '.';
 }
 
-bool redis_place_set(const char *host, size_t host_len, const char *port,
-    size_t port_len, struct redis_place *out)
+bool redis_endpoint_set(const char *host, size_t host_len, const char *port,
+    size_t port_len, struct redis_endpoint *out)
 {
 	memset(out, 0, sizeof(*out));
 	if (!is_host(host, host_len) || !parse_port(port, port_len, &out->port))
@@ -59,8 +59,8 @@ bool redis_place_set(const char *host, size_t host_len, const char *port,
 	return true;
 }
 
-bool redis_place_parse(
-    const char *text, uint16_t usual, struct redis_place *out)
+bool redis_endpoint_parse(
+    const char *text, uint16_t usual, struct redis_endpoint *out)
 {
 	const char *host = text, *behind;
 	size_t len;
@@ -77,24 +77,24 @@ bool redis_place_parse(
 		behind = host + len;
 	}
 	if (*behind == ':')
-		return redis_place_set(
+		return redis_endpoint_set(
 		    host, len, behind + 1, strlen(behind + 1), out);
 	if (*behind)
 		return false;
 	(void)snprintf(port, sizeof(port), "%u", (unsigned)usual);
-	return redis_place_set(host, len, port, strlen(port), out);
+	return redis_endpoint_set(host, len, port, strlen(port), out);
 }
 
-const char *redis_place_print(
-    const struct redis_place *p, char out[static REDIS_PLACE_SIZE])
+const char *redis_endpoint_print(
+    const struct redis_endpoint *p, char out[static REDIS_ENDPOINT_SIZE])
 {
-	(void)snprintf(out, REDIS_PLACE_SIZE,
+	(void)snprintf(out, REDIS_ENDPOINT_SIZE,
 	    strchr(p->host, ':') ? "[%s]:%u" : "%s:%u", p->host,
 	    (unsigned)p->port);
 	return out;
 }
 
-bool redis_place_is_name(const struct redis_place *p)
+bool redis_endpoint_is_name(const struct redis_endpoint *p)
 {
 	return !is_address(p->host, strlen(p->host));
 }
