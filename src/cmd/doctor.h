@@ -145,7 +145,7 @@ void doctor_log_read(struct doctor_log *log, const struct patterns *patterns,
 
 /* --- exports, and sources elsewhere --------------------------------------- */
 
-enum { DOCTOR_WORD_SIZE = 16, DOCTOR_TROUBLE_SIZE = 400 };
+enum { DOCTOR_WORD_SIZE = 16, DOCTOR_TROUBLE_SIZE = 800 };
 
 /* An export or a source: what its other end says, and how relaypassd says it
  * stands. */
@@ -175,7 +175,7 @@ struct doctor_facts {
 	struct moment now;
 	struct conf *conf; /* owned; the defaults when there is no file */
 	bool has_config;
-	char config_error[400]; /* "": good or not there */
+	char config_error[ERR_TEXT_SIZE]; /* "": good or not there */
 	const char *config_path;
 	struct rules *rules; /* owned */
 	bool root;

@@ -121,8 +121,8 @@ void check_shared(const struct doctor_facts *f, struct telling *t)
 		return;
 	if (found->shared_users < SHARED_USERS)
 		say(t, DOCTOR_GOOD, NULL,
-		    "no address was used by more than %zu users in an hour",
-		    found->shared_users);
+		    "no address was used by more than %zu user%s in an hour",
+		    found->shared_users, found->shared_users == 1 ? "" : "s");
 	else
 		say(t, DOCTOR_NOTE,
 		    lease_lines(f, lines, "max-users-per-address = 20"),

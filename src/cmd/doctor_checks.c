@@ -303,9 +303,10 @@ static void say_logins(struct telling *t, const struct doctor_log *log)
 
 	print_reasons(found, reasons, sizeof(reasons));
 	say(t, DOCTOR_GOOD, NULL,
-	    "%llu logins of the last hour matched (%s), %llu of them would "
-	    "make a lease",
-	    (unsigned long long)found->logins, found->servers,
+	    "%llu %s of the last hour matched (%s), %llu of them would make a "
+	    "lease",
+	    (unsigned long long)found->logins,
+	    found->logins == 1 ? "login" : "logins", found->servers,
 	    (unsigned long long)found->leases);
 	if (reasons[0])
 		say(t, DOCTOR_NOTE, NULL, "logins that make none: %s", reasons);

@@ -14,7 +14,8 @@
 
 enum {
 	STATUS_MS = 3000,
-	LATE_S = 10 /* who is so long out of step needs help */
+	IN_STEP_S = 3, /* who is, says so each second */
+	LATE_S = 10    /* who is so long out of step needs help */
 };
 
 /* --- facts ---------------------------------------------------------------- */
@@ -97,6 +98,77 @@ void doctor_links_look(struct doctor_facts *f, const struct doctor_where *where,
 		(void)where->status(control, keep_row, f, &err);
 }
 
+/* --- advice --------------------------------------------------------------- */
+
+/* What to do where the words are a server's, a library's or the kernel's own.
+ * relaypass's texts tell it themselves. */
+static const char unit[] =
+    "; the unit of systemd keeps relaypassd on this host: systemctl "
+    "edit relaypassd, with [Service] IPAddressAllow= and the server's "
+    "address";
+static const char refused[] =
+    "; does the server run, and listen at this address and port?";
+static const char unreached[] =
+    "; does it run, and does no firewall stand between, nor the unit "
+    "of systemd (IPAddressAllow=)?";
+static const char login[] =
+    "; the server and the option password-file have to have the same "
+    "password for this account";
+static const char room[] =
+    "; make room there, what is missing follows by itself";
+static const char look[] =
+    "; relaypassd -t names what is missing, with the statement";
+/* The numbers are libmariadb's way to tell of the kernel's errors. */
+static const struct {
+	const char *words, *advice;
+} advices[] = {
+	{ "run: ", "" },
+	{ "password-file", "" },
+	{ "not permitted", unit },
+	{ "' (1)", unit },
+	{ "connection refused", refused },
+	{ "' (111)", refused },
+	{ "' (2)", refused },
+	{ "timed out", unreached },
+	{ "timeout", unreached },
+	{ "not answer", unreached },
+	{ "no answer", unreached },
+	{ "unreachable", unreached },
+	{ "no route to host", unreached },
+	{ "' (110)", unreached },
+	{ "' (113)", unreached },
+	{ "authentication failed", login },
+	{ "access denied for user", login },
+	{ "WRONGPASS", login },
+	{ "NOAUTH", login },
+	{ "name or service not known", "; does getent hosts know this name?" },
+	{ "no space left", room },
+	{ "disk is full", room },
+	{ "' is full", room },
+	{ "OOM ", room },
+	{ "is no master",
+	    "; if that lasts, a machine tells the Sentinels a wrong "
+	    "address (replica-announce-ip, sentinel announce-ip)" },
+	{ "NOREPLICAS",
+	    "; no replica follows this master (min-replicas-to-write): "
+	    "do the other servers run?" },
+	{ "permission denied for", look },
+	{ "command denied", look },
+	{ "NOPERM", look },
+	{ "does not exist", look },
+	{ "doesn't exist", look },
+	{ "no such table", look },
+};
+
+static const char *advice_of(const char *text)
+{
+	for (size_t i = 0; i < COUNT_OF(advices); i++) {
+		if (strcasestr(text, advices[i].words))
+			return advices[i].advice;
+	}
+	return "";
+}
+
 /* --- findings ------------------------------------------------------------- */
 
 void check_databases(const struct doctor_facts *f, struct telling *t)
@@ -114,8 +186,8 @@ void check_databases(const struct doctor_facts *f, struct telling *t)
 			say(t,
 			    l->test.code == EXIT_USER ? DOCTOR_DO
 						      : DOCTOR_CANNOT,
-			    NULL, "%s %s (%s): %s", l->type, l->name, l->kind,
-			    l->test.text);
+			    NULL, "%s %s (%s): %s%s", l->type, l->name, l->kind,
+			    l->test.text, advice_of(l->test.text));
 	}
 }
 
@@ -132,6 +204,7 @@ static const char *print_behind(
 
 static void say_lag(struct telling *t, const struct doctor_link *l)
 {
+	const char *advice = advice_of(l->trouble);
 	char span[CLI_SPAN_SIZE], waiting[64];
 
 	print_behind(l, waiting, sizeof(waiting));
@@ -140,12 +213,16 @@ static void say_lag(struct telling *t, const struct doctor_link *l)
 		say(t, DOCTOR_GOOD, NULL, "%s %s is in step%s", l->type,
 		    l->name, waiting);
 	else if (strcmp(l->state, "down") == 0)
-		say(t, DOCTOR_DO, NULL, "%s %s has no process%s%s", l->type,
-		    l->name, l->trouble[0] ? ": " : "", l->trouble);
+		say(t, DOCTOR_DO, NULL, "%s %s has no process%s%s%s", l->type,
+		    l->name, l->trouble[0] ? ": " : "", l->trouble, advice);
+	else if (l->trouble[0] && l->lag < IN_STEP_S && l->behind == 0)
+		say(t, DOCTOR_DO, NULL, "%s %s is in step, but: %s%s", l->type,
+		    l->name, l->trouble, advice);
 	else
 		say(t, l->lag < LATE_S ? DOCTOR_NOTE : DOCTOR_DO, NULL,
-		    "%s %s has been out of step for %s%s%s%s", l->type, l->name,
-		    span, waiting, l->trouble[0] ? ": " : "", l->trouble);
+		    "%s %s has been out of step for %s%s%s%s%s", l->type,
+		    l->name, span, waiting, l->trouble[0] ? ": " : "",
+		    l->trouble, advice);
 }
 
 void check_lag(const struct doctor_facts *f, struct telling *t)

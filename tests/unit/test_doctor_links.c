@@ -27,7 +27,7 @@ static const char text[] =
 struct said {
 	size_t count;
 	enum doctor_verdict verdict[8];
-	char text[8][700];
+	char text[8][1000];
 };
 
 static void keep(void *ctx, const char *check, enum doctor_verdict verdict,
@@ -145,6 +145,28 @@ static void test_doctor_gives_a_moment(void **state)
 	    &said, 1, DOCTOR_DO, "source both has no process: no such account");
 }
 
+/* Refused records and a wrong clock hold nothing up, and are to be mended all
+ * the same. */
+static void test_doctor_tells_what_is_wrong_with_who_is_in_step(void **state)
+{
+	static const char *const told[] = {
+		"status source name=both state=trouble lag=1 behind=0 "
+		"trouble=12%20records%20refused",
+		"status export name=far state=trouble lag=4 behind=1 "
+		"trouble=moment",
+		NULL
+	};
+	struct said said;
+
+	look(*state, told);
+	run(*state, check_lag, &said);
+	assert_int_equal(said.count, 2);
+	expect(&said, 0, DOCTOR_NOTE,
+	    "export far has been out of step for 4s, 1 change waits: moment");
+	expect(&said, 1, DOCTOR_DO,
+	    "source both is in step, but: 12 records refused");
+}
+
 static void test_doctor_says_nothing_of_a_daemon_that_does_not_run(void **state)
 {
 	const struct doctor_where where = { .root = "", .status = tell_rows };
@@ -160,6 +182,61 @@ static void test_doctor_says_nothing_of_a_daemon_that_does_not_run(void **state)
 
 /* --- what databases are like ---------------------------------------------- */
 
+/* Words as libpq, libmariadb, SQLite, Redis and the kernel have them. */
+static void test_doctor_knows_what_to_do_about_others_words(void **state)
+{
+	static const struct {
+		const char *says, *advice;
+	} words[] = {
+		{ "connection to server at \"192.0.2.1\", port 5432 failed: "
+		  "Connection refused",
+		    "; does the server run, and listen at this address and "
+		    "port?" },
+		{ "Can't connect to server on '192.0.2.1' (1)",
+		    "; the unit of systemd" },
+		{ "connect: Operation not permitted", "; the unit of systemd" },
+		{ "192.0.2.1:6379: Connection timed out", "IPAddressAllow=" },
+		{ "FATAL:  password authentication failed for user \"x\"",
+		    "; the server and the option password-file" },
+		{ "Access denied for user 'x'@'localhost' (using password: "
+		  "YES)",
+		    "; the server and the option password-file" },
+		{ "could not extend file: No space left on device",
+		    "; make room there" },
+		{ "The table 'leases' is full", "; make room there" },
+		{ "permission denied for table leases", "; relaypassd -t" },
+		{ "ERROR: relation \"leases\" does not exist",
+		    "; relaypassd -t" },
+		{ "192.0.2.1:6379: it is no master", "announce-ip" },
+		{ "NOREPLICAS Not enough good replicas to write.",
+		    "do the other servers run?" },
+		/* Its own advice is enough. */
+		{ "permission denied for table x; run: GRANT SELECT ON x", "" },
+	};
+	struct doctor_facts *f = *state;
+	const struct doctor_where where = { .root = "" };
+
+	doctor_links_look(f, &where, NULL);
+	f->links[0].tested = true;
+	for (size_t i = 0; i < COUNT_OF(words); i++) {
+		const char *behind;
+		struct said said;
+
+		f->links[0].test = (struct err){ 0 };
+		(void)err_set(
+		    &f->links[0].test, EXIT_AGAIN, "%s", words[i].says);
+		run(f, check_databases, &said);
+		assert_int_equal(said.count, 1);
+		assert_non_null(strstr(said.text[0], words[i].says));
+		behind =
+		    strstr(said.text[0], words[i].says) + strlen(words[i].says);
+		if (*words[i].advice)
+			assert_non_null(strstr(behind, words[i].advice));
+		else
+			assert_string_equal(behind, "");
+	}
+}
+
 static void test_doctor_tells_what_a_database_lacks(void **state)
 {
 	struct doctor_facts *f = *state;
@@ -171,13 +248,13 @@ static void test_doctor_tells_what_a_database_lacks(void **state)
 	for (size_t i = 0; i < f->link_count; i++)
 		f->links[i].tested = true;
 	(void)err_set(&f->links[1].test, EXIT_USER, "run: ALTER TABLE x");
-	(void)err_set(&f->links[2].test, EXIT_AGAIN, "no answer");
+	(void)err_set(&f->links[2].test, EXIT_AGAIN, "it is starting");
 	run(f, check_databases, &said);
 	assert_int_equal(said.count, 3);
 	expect(&said, 0, DOCTOR_GOOD,
 	    "export both (text): what it needs is there");
 	expect(&said, 1, DOCTOR_DO, "export far (drac): run: ALTER TABLE x");
-	expect(&said, 2, DOCTOR_CANNOT, "source both (file): no answer");
+	expect(&said, 2, DOCTOR_CANNOT, "source both (file): it is starting");
 }
 
 int main(void)
@@ -186,8 +263,10 @@ int main(void)
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 		TEST(test_doctor_tells_who_is_out_of_step),
 		TEST(test_doctor_gives_a_moment),
+		TEST(test_doctor_tells_what_is_wrong_with_who_is_in_step),
 		TEST(test_doctor_says_nothing_of_a_daemon_that_does_not_run),
 		TEST(test_doctor_tells_what_a_database_lacks),
+		TEST(test_doctor_knows_what_to_do_about_others_words),
 #undef TEST
 	};
 
