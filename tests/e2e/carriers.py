@@ -129,11 +129,10 @@ class PostgreSQL:
         self.create()
 
     def create(self):
-        """As the documentation says it."""
-        text = (lab.TREE / "docs" / "replication.md").read_text("utf-8")
-        statement = text[text.index("CREATE TABLE relaypass_stream"):]
-        self.server.execute(statement[:statement.index(";") + 1],
-                            user="owner")
+        """As the example says it, but for the account and the database."""
+        self.server.execute(
+            example("sql-stream.sql").partition("\\connect relaypass\n")[2],
+            user="owner")
 
     def conf(self, i):
         return example("relaypass-sql-stream.conf")

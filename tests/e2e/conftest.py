@@ -72,10 +72,10 @@ def pytest_runtest_makereport(item):
     places = [value for value in item.funcargs.values()
               if isinstance(value, pathlib.Path)]
     for value in item.funcargs.values():
-        host = getattr(value, "host", value)
-        if isinstance(host, lab.Host):
-            places.append(host.directory)
-            places.append(host.path("/var/log"))
+        for host in getattr(value, "hosts", [getattr(value, "host", value)]):
+            if isinstance(host, lab.Host):
+                places.append(host.directory)
+                places.append(host.path("/var/log"))
     for place in dict.fromkeys(places):
         for log in sorted(place.glob("*.log")):
             text = log.read_text(encoding="utf-8", errors="replace")

@@ -93,21 +93,24 @@ def chunks(items, size):
 
 class Oracle:
     """paths: of the machines' ask sockets. `shorter`: what the leases of a
-    machine whose clock differs may lack (ms); never may they have more."""
+    machine whose clock differs may lack (ms); never may they have more.
+    `alone`: the socket of one that hears no other; only the time that its
+    answers take is of interest, the last in `times`."""
 
-    def __init__(self, paths, ttl, shorter=0):
+    def __init__(self, paths, ttl, shorter=0, alone=None):
         self.ttl, self.shorter = ttl, shorter
         self.facts, self.lock = {}, threading.Lock()
         self.wrong = []
         self.away = {}  # machine: since when, of those that may be silent
         self.back = {}  # machine: since when it answers again
-        self.times = [[] for _ in paths]  # (when, s) of each answer
-        self.wires = [Wire(path) for path in paths]
+        asked = [*paths, alone] if alone else paths
+        self.times = [[] for _ in asked]  # (when, s) of each answer
+        self.wires = [Wire(path) for path in asked]
         self.checks = [Wire(path) for path in paths]
         self.stopping = threading.Event()
         self.threads = [threading.Thread(target=self.ask_on, args=(i,),
                                          daemon=True)
-                        for i in range(len(paths))]
+                        for i in range(len(asked))]
 
     # What is given.
 
@@ -192,7 +195,8 @@ class Oracle:
                         self.say(machine, asked, address, "no answer")
                 continue
             self.times[machine].append((asked, time.perf_counter() - began))
-            self.judge(machine, asked, now(), address, answers[0])
+            if machine < len(self.checks):
+                self.judge(machine, asked, now(), address, answers[0])
 
     def say(self, machine, asked, address, what):
         with self.lock:
@@ -303,9 +307,10 @@ class Oracle:
         assert not self.wrong, "\n".join(
             [f"{len(self.wrong)} wrong answers", *self.wrong[:20]])
 
-    def p99(self, spans, machines):
-        """Of the answers within any of the (from, to)."""
+    def took(self, spans, machine, share):
+        """Seconds: by then it had answered such a share of the questions that
+        were asked within any of the (from, to)."""
         values = sorted(
-            took for machine in machines for at, took in self.times[machine]
+            took for at, took in self.times[machine]
             if any(a <= at < b for a, b in spans))
-        return values[int(len(values) * 0.99)] if values else None
+        return values[int(len(values) * share)]

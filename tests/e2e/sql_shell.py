@@ -46,9 +46,7 @@ class Shell:
                 self.answers.put(answer)
 
     def send(self, statement, *params):
-        self.tell({"run": statement, "params": list(params)})
-
-    def tell(self, command):
+        command = {"run": statement, "params": list(params)}
         self.popen.stdin.write(json.dumps(command) + "\n")
         self.popen.stdin.flush()
 

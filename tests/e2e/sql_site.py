@@ -9,7 +9,7 @@ import subprocess
 import time
 
 import lab
-import test_daemon
+import site1
 from databases import USERS, DatabaseError
 
 # The readers' own statements, but for the width of the address where that is
@@ -81,7 +81,7 @@ def place(engine, where, user="relaypass"):
             f'password-file = "{file}"')
 
 
-class Site(test_daemon.Site):
+class Site(site1.Site):
     """A relaypassd with one export "db"."""
 
     def __init__(self, where, engine):
@@ -151,3 +151,15 @@ class Site(test_daemon.Site):
         """Lines of the log with all of these words."""
         return [line for line in self.errors().splitlines()
                 if all(word in line for word in words)]
+
+
+@contextlib.contextmanager
+def made(engine):
+    """One in a directory of its own, without the tables of others before."""
+    drop_all(engine)
+    with site1.directory() as where:
+        site = Site(where, engine)
+        try:
+            yield site
+        finally:
+            site.stop()

@@ -4,17 +4,16 @@ own user are logins, whatever other users send."""
 
 import json
 import os
-import pathlib
 import shutil
 import socket
 import subprocess
 import sys
-import tempfile
 from datetime import datetime, timezone
 
 import pytest
 
 import lab
+from site1 import make_place  # noqa: F401 (a fixture)
 
 CONFIG = """
 relaypass {{ directory = "{dir}/ledger" run-directory = "{dir}"
@@ -82,15 +81,6 @@ class Site(lab.Relaypassd):
             s.sendall(b"status\n")
             s.shutdown(socket.SHUT_WR)
             return b"".join(iter(lambda: s.recv(1 << 16), b""))
-
-
-@pytest.fixture(name="place")
-def make_place():
-    """Other users must get into it, so not below pytest's."""
-    where = pathlib.Path(tempfile.mkdtemp(prefix="relaypass-e2e-"))
-    where.chmod(0o755)
-    yield where
-    shutil.rmtree(where)
 
 
 @pytest.fixture(name="start")

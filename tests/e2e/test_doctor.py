@@ -87,7 +87,7 @@ def test_debian_s_machine_is_well_with_the_lines_it_proposes(site):
     log_in(site, site.customer)
     second = doctor(host)
     assert second.code == 1
-    second.says("logins", "good", "1 logins of the last hour matched")
+    second.says("logins", "good", "1 login of the last hour matched")
     assert "/var/log/mail.log" in second.says("source", "do")
 
     host.write(CONF, second.lines())

@@ -179,7 +179,11 @@ def test_a_database_that_is_gone_is_told_by_all(runs):
             row := status(runs)["panel"])["lag"] >= 3 and row, "a lag")
         assert row["state"] != "good" and row["behind"] >= 1
         assert row["trouble"], row
-        assert said(runs, "databases", "export panel (sql): ")[0] == "cannot"
+        verdict, text = said(runs, "databases", "export panel (sql): ")
+        assert verdict == "cannot" and "does the server run" in text, text
+        verdict, text = said(runs, "lag", "export panel has been out of step")
+        assert verdict in ("note", "do") and "1 change waits" in text, text
+        assert "does the server run" in text, text
     finally:
         runs.postgresql.start()
     wait_for(runs, "exports", "panel", state="good", behind=0, trouble="")

@@ -2,19 +2,17 @@
 """The export "drac": one relaypassd adds its leases at another's source "drac"
 (an independent client and server of DRAC are in test_source_drac.py)."""
 
+import contextlib
 import os
-import pathlib
-import shutil
 import signal
 import socket
 import struct
-import tempfile
 import threading
 
 import pytest
 
 import lab
-import test_daemon
+import site1
 
 SERVER = """
 source drac {{ kind = "drac" listen = {{"udp:127.0.0.1:{port}"}}
@@ -36,18 +34,13 @@ def free_port():
 def make_pair():
     """The machine with the mail log, and the one that answers."""
     port, sites = free_port(), []
-    try:
+    with contextlib.ExitStack() as stack:
         for more in (CLIENT, SERVER):
-            where = pathlib.Path(tempfile.mkdtemp(prefix="relaypass-e2e-"))
-            where.chmod(0o755)
-            site = test_daemon.Site(where)
+            site = site1.Site(stack.enter_context(site1.directory()))
+            stack.callback(site.stop)
             sites.append(site)
             site.write(site.text(more=more.format(port=port)))
         yield sites
-    finally:
-        for site in sites:
-            site.stop()
-            shutil.rmtree(site.where)
 
 
 def test_a_lease_here_is_a_lease_there(pair):
@@ -83,9 +76,9 @@ def test_a_server_that_was_away_gets_what_it_missed(pair):
 def test_what_came_by_drac_does_not_go_back(pair):
     here, there = pair
     port = free_port()
-    here.write(here.text(ttl="8s", more=here.settings["more"] +
+    here.write(here.text(ttl="4s", more=here.settings["more"] +
                          SERVER.format(port=port)))
-    there.write(there.text(ttl="8s", more=there.settings["more"] +
+    there.write(there.text(ttl="4s", more=there.settings["more"] +
                            CLIENT.format(port=port)))
     there.start()
     here.start()
@@ -140,16 +133,12 @@ def make_old():
     """A machine with the mail log, and an old server."""
     port = free_port()
     server = OldServer(port)
-    where = pathlib.Path(tempfile.mkdtemp(prefix="relaypass-e2e-"))
-    where.chmod(0o755)
-    site = test_daemon.Site(where)
-    try:
+    with site1.directory() as where:
+        site = site1.Site(where)
         site.write(site.text(more=CLIENT.format(port=port)))
         yield site, server
-    finally:
         site.stop()
         server.stop()
-        shutil.rmtree(where)
 
 
 def test_ipv6_does_not_hold_up_an_old_server(old):

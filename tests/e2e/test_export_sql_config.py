@@ -3,10 +3,7 @@
 the start, with the option or the statement that mends it; and that statement
 does."""
 
-import pathlib
 import re
-import shutil
-import tempfile
 
 import pytest
 
@@ -20,13 +17,8 @@ ANNA, SIX = "203.0.113.1", "2001:db8::7"
 
 @pytest.fixture(name="site")
 def make_site(engine):
-    sql_site.drop_all(engine)
-    where = pathlib.Path(tempfile.mkdtemp(prefix="relaypass-e2e-"))
-    where.chmod(0o755)
-    daemon = sql_site.Site(where, engine)
-    yield daemon
-    daemon.stop()
-    shutil.rmtree(where)
+    with sql_site.made(engine) as site:
+        yield site
 
 
 def refused(site, *said):
@@ -50,6 +42,11 @@ def accepted(site):
 
 def names(engine):
     return "`" if engine.kind == "mariadb" else '"'
+
+
+def quoted_table(engine, name):
+    """MariaDB's with its database: whoever runs it is connected to none."""
+    return f"`relaypass`.`{name}`" if engine.kind == "mariadb" else f'"{name}"'
 
 
 def run_it(site, text):
@@ -87,7 +84,8 @@ def test_a_column_too_short_for_ipv6(site, width, type_name):
     site.configure('preset = "qpsmtpd"')
     verb = "MODIFY {q}ip{q}" if q == "`" else "ALTER COLUMN {q}ip{q} TYPE"
     null = " NOT NULL" if q == "`" else ""
-    statement = (f"ALTER TABLE {q}popbsmtp{q} {verb} varchar(39){null};"
+    table = quoted_table(site.engine, "popbsmtp")
+    statement = (f"ALTER TABLE {table} {verb} varchar(39){null};"
                  ).format(q=q)
     text = refused(site, f"ip of popbsmtp takes {width} characters, too few "
                    'for IPv6 (or set ipv6 = "skip")', f"run: {statement}")
@@ -186,9 +184,8 @@ def test_a_missing_right_and_the_grant(site, missing):
     site.configure('preset = "qpsmtpd"',
                    user="relaypass" if engine.kind == "postgresql"
                    else "partial")
-    q = names(engine)
-    grant = (f"GRANT SELECT, INSERT, UPDATE, DELETE ON {q}popbsmtp{q} TO "
-             f"{account};")
+    grant = ("GRANT SELECT, INSERT, UPDATE, DELETE ON "
+             f"{quoted_table(engine, 'popbsmtp')} TO {account};")
     text = refused(site, f"{missing} on popbsmtp is denied", f"run: {grant}")
     engine.execute(re.search(r"run: (.*?;)", text)[1])
     accepted(site)
@@ -202,7 +199,8 @@ def test_a_file_that_cannot_be_written(site):
     sql_site.make_table(site.engine, "qpsmtpd")
     site.configure('preset = "qpsmtpd"')
     site.engine.path.chmod(0o644)
-    refused(site, "must be writable for relaypass-out")
+    refused(site, "attempt to write a readonly database; run: chown "
+            f"relaypass-out {site.engine.path}")
 
 
 def test_create_table_without_the_right_and_the_grant(site):
@@ -217,7 +215,7 @@ def test_create_table_without_the_right_and_the_grant(site):
     assert grant == {
         "postgresql": "GRANT USAGE, CREATE ON SCHEMA public TO relaypass;",
         "mariadb": "GRANT SELECT, INSERT, UPDATE, DELETE, CREATE ON "
-                   "`relaypass_leases` TO 'relaypass'@'%';"}[engine.kind]
+                   "`relaypass`.`relaypass_leases` TO 'relaypass'@'%';"}[engine.kind]
     engine.execute(grant)
     try:
         accepted(site)
@@ -287,6 +285,23 @@ def test_options_that_are_wrong(site, options, said):
     assert code == 100
     for word in said.split("|"):
         assert word in text, text
+
+
+def test_two_exports_at_one_table(site):
+    """Each would take away what the other has written."""
+    sql_site.make_table(site.engine, "qpsmtpd")
+    sql_site.make_table(site.engine, "vpopmail")
+    place = sql_site.place(site.engine, site.where)
+    again = ('export again {{ kind = "sql" ' + place +
+             ' preset = "{}" table = "{}" }}\n')
+    site.configure('preset = "qpsmtpd"', more=again.format("dovecot-mysql",
+                                                          "popbsmtp"))
+    code, text = site.test_configuration()
+    assert code == 100, text
+    assert "export again (line " in text and "export db (line " in text, text
+    site.configure('preset = "qpsmtpd"', more=again.format("vpopmail",
+                                                          "relay"))
+    accepted(site)
 
 
 def test_a_database_that_is_away_stops_no_start(site):

@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: ISC
 """The export "sql" when the database has no room left: a small file system under
-PostgreSQL's table or SQLite's file. (MariaDB answers a full disk by waiting,
-which is the outage "pause" of test_export_sql_outage.py.)"""
+the table of PostgreSQL or MariaDB, or SQLite's file."""
 
 import statistics
 import time
@@ -11,7 +10,7 @@ import pytest
 import exports
 import lab
 import matrix
-from databases import PostgreSQL
+from databases import MariaDB, PostgreSQL
 
 pytestmark = pytest.mark.namespaces
 
@@ -26,8 +25,8 @@ SQLITE = CONF + f"""
 export db {{ kind = "sql" engine = "sqlite" database = "{FILE}"
              create-table = yes }}
 """
-POSTGRESQL = CONF + """
-export db { kind = "sql" engine = "postgresql" host = "127.0.0.1"
+SERVER = CONF + """
+export db { kind = "sql" engine = "ENGINE" host = "127.0.0.1"
              database = "relaypass" user = "relaypass"
              password-file = "/etc/relaypass/password" }
 """
@@ -35,10 +34,15 @@ TABLE = """
 CREATE TABLESPACE small LOCATION '/var/small/space';
 GRANT CREATE ON TABLESPACE small TO owner;
 """
-LEASES = """
+POSTGRESQL_LEASES = """
 CREATE TABLE relaypass_leases (address varchar(39) PRIMARY KEY USING INDEX
   TABLESPACE small, last_login timestamptz, username varchar(255), source
   varchar(31), expires timestamptz) TABLESPACE small
+"""
+MARIADB_LEASES = f"""
+CREATE TABLE relaypass_leases (address varchar(39) PRIMARY KEY, last_login
+  datetime, username varchar(255), source varchar(31), expires datetime)
+  DATA DIRECTORY '{SMALL}/space'
 """
 
 
@@ -119,8 +123,18 @@ def test_postgresql_on_a_full_disk(small, relaypassd):
         small.run("install", "-d", "-o", "postgres", f"{SMALL}/space")
         for statement in TABLE.split(";")[:-1]:
             server.execute(statement)
-        server.execute(LEASES, user="owner")
+        server.execute(POSTGRESQL_LEASES, user="owner")
         small.write("/etc/relaypass/password", "lease-secret\n", 0o600)
-        prove(small, relaypassd(small, POSTGRESQL), server)
+        prove(small, relaypassd(small, SERVER.replace("ENGINE", "postgresql")), server)
         server.execute("DROP TABLE relaypass_leases")
         server.execute("DROP TABLESPACE small")
+
+
+@pytest.mark.skipif(bool(matrix.missing("database:mariadb")),
+                    reason="needs mariadb-server and libmariadb-dev")
+def test_mariadb_on_a_full_disk(small, relaypassd):
+    with MariaDB(prefix=small.command([])) as server:
+        small.run("install", "-d", "-o", "mysql", f"{SMALL}/space")
+        server.execute(MARIADB_LEASES)
+        small.write("/etc/relaypass/password", "lease-secret\n", 0o600)
+        prove(small, relaypassd(small, SERVER.replace("ENGINE", "mariadb")), server)

@@ -83,6 +83,32 @@ def test_a_database_that_goes_and_comes(site, how):
     lost_and_back(site)
 
 
+def test_a_database_that_refuses(site):
+    """The account may not log in for a while."""
+    engine, quiet = site.engine, latency(site)
+    if engine.kind == "sqlite":
+        pytest.skip("SQLite has no accounts")
+    site.stop()
+    site.configure().start()
+    lock, unlock = {
+        "postgresql": ("ALTER ROLE relaypass NOLOGIN",
+                       "ALTER ROLE relaypass LOGIN"),
+        "mariadb": ("ALTER USER 'relaypass'@'%' ACCOUNT LOCK",
+                    "ALTER USER 'relaypass'@'%' ACCOUNT UNLOCK")}[engine.kind]
+    engine.execute(lock)
+    try:
+        engine.restart()
+        site.wait(lambda: site.lines("export=db", "=lost"), "it is told")
+        goes_on(site, DURING, quiet)
+        site.wait(lambda: {"postgresql": "not permitted to log in",
+                           "mariadb": "locked"}[engine.kind] in
+                  site.trouble("export", "db"), "the reason")
+    finally:
+        engine.execute(unlock)
+    site.wait_rows(BEFORE, GONE, DURING)
+    lost_and_back(site)
+
+
 def test_a_table_that_is_dropped_and_made_again(site):
     """By the export, and all that was in it comes again."""
     site.stop()

@@ -191,7 +191,7 @@ def test_an_export_read_back_under_another_name_keeps_no_lease(site, name):
     else:
         place = place.replace(f'host = "{engine.host}"', 'host = "127.1"')
         assert "127.1" in place
-    site.configure(ttl="6s", more=(
+    site.configure(ttl="4s", more=(
         f'source back {{ kind = "sql" {place} table = "{table}" '
         'interval = "1s" }\n'))
     assert site.test_configuration() == (0, "")
@@ -203,7 +203,7 @@ def test_an_export_read_back_under_another_name_keeps_no_lease(site, name):
     site.wait(lambda: "source=back" in "\n".join(site.control("list")) or
               site.check(ANNA) == "none", "it is read back")
     site.wait(lambda: site.check(ANNA) == "none", "it ends")
-    assert time.time() < begin + 6 + 2
+    assert time.time() < begin + 4 + 2
     site.wait_rows()
-    lab.wait_for(lambda: time.time() > begin + 6 + 4, "some polls")
+    lab.wait_for(lambda: time.time() > begin + 4 + 3, "some polls")
     assert site.check(ANNA) == "none" and not site.addresses()

@@ -4,16 +4,13 @@ that they are for; what becomes of them when the writer dies or the disk is full
 is in test_exports_all.py."""
 
 import os
-import pathlib
-import shutil
 import signal
-import tempfile
 import time
 
 import pytest
 
 import lab
-import test_daemon
+import site1
 
 EXPORT = """
 export table {{ kind = "{kind}" path = "{path}" user = "nobody" {more} }}
@@ -27,7 +24,7 @@ KINDS = {
 pytestmark = pytest.mark.needs("postfix")
 
 
-class Site(test_daemon.Site):
+class Site(site1.Site):
     """With a table in its directory."""
 
     def __init__(self, where, kind):
@@ -60,14 +57,10 @@ def make_site(request):
     types = lab.Here().run("postconf", "-m").stdout.split()
     if KINDS[request.param][3] not in types:
         pytest.skip("needs postfix-lmdb: tools/install-deps test")
-    where = pathlib.Path(tempfile.mkdtemp(prefix="relaypass-e2e-"))
-    where.chmod(0o755)
-    site = Site(where, request.param)
-    try:
+    with site1.directory() as where:
+        site = Site(where, request.param)
         yield site
-    finally:
         site.stop()
-        shutil.rmtree(where)
 
 
 def test_a_lease_is_in_the_file_until_it_ends(site):

@@ -121,7 +121,7 @@ def test_port_587_takes_a_lease_and_nobody_else(
 # --- postscreen --------------------------------------------------------------
 
 POSTSCREEN_CF = """
-postscreen_greet_wait = 2s
+postscreen_greet_wait = 1s
 postscreen_greet_action = ignore
 # Who is let in because the DNSBL was late is not remembered.
 postscreen_dnsbl_min_ttl = 1s

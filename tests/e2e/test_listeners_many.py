@@ -14,7 +14,7 @@ import pytest
 
 import lab
 import protocols
-import test_daemon
+import site1
 from protocols import PROTOCOLS
 
 CONNECTIONS = int(os.environ.get("RELAYPASS_CONNECTIONS", "10000"))
@@ -26,7 +26,7 @@ SLOW = 200
 SOURCES = 100  # addresses that come over TCP; a used port rests a minute
 IP_BIND_ADDRESS_NO_PORT = 24  # ip(7): connect() chooses it, which is quicker
 
-make_place, make_still = test_daemon.make_place, test_daemon.make_still
+make_place, make_still = site1.make_place, site1.make_still
 CASES = [(kind, transport) for kind in protocols.kinds()
          for transport in getattr(PROTOCOLS.get(kind), "transports", ())]
 
@@ -61,7 +61,7 @@ class Crowd:
             transport, f"{transport}:127.0.0.1:{self.port}")
         site.write(site.text(more=f"""
 listener many {{ kind = "{kind}" listen = "{place}"
-    group = "{test_daemon.GROUP}" max-connections = {CONNECTIONS + SPARE}
+    group = "{site1.GROUP}" max-connections = {CONNECTIONS + SPARE}
     request-timeout = "{REQUEST_TIMEOUT}s" {self.protocol.options} }}
 """).replace("answerers = 2", "answerers = 1"))
         site.start()

@@ -4,17 +4,14 @@ within 200 ms whatever happens to the keeper; nothing waits for them; what is
 sent while their process is replaced is not lost."""
 
 import os
-import pathlib
-import shutil
 import signal
 import socket
-import tempfile
 import time
 
 import pytest
 
 import lab
-import test_daemon
+import site1
 
 MORE = """
 source notify {{ kind = "notify" listen = {{"unixgram:{dir}/notify"}}
@@ -22,13 +19,13 @@ source notify {{ kind = "notify" listen = {{"unixgram:{dir}/notify"}}
 """
 
 
-class Site(test_daemon.Site):
+class Site(site1.Site):
     """With a notify socket."""
 
     def __init__(self, where):
         super().__init__(where)
         self.write(self.text(more=MORE.format(
-            dir=where, group=test_daemon.GROUP, uid=os.geteuid())))
+            dir=where, group=site1.GROUP, uid=os.geteuid())))
 
     def child(self, name):
         return lab.wait_for(lambda: self.children().get(name), name)
@@ -55,14 +52,12 @@ def login(address, number=1):
 
 @pytest.fixture(name="site")
 def make_site():
-    where = pathlib.Path(tempfile.mkdtemp(prefix="relaypass-e2e-"))
-    where.chmod(0o755)
-    site = Site(where)
-    try:
-        yield site.start()
-    finally:
-        site.stop()
-        shutil.rmtree(where)
+    with site1.directory() as where:
+        site = Site(where)
+        try:
+            yield site.start()
+        finally:
+            site.stop()
 
 
 def wait_stored(site, address):

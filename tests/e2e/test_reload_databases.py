@@ -8,7 +8,7 @@ import signal
 
 import lab
 from databases import make_redis  # noqa: F401 (fixture)
-from test_daemon import make_place  # noqa: F401 (fixture)
+from site1 import make_place  # noqa: F401 (fixture)
 from test_doctor_databases import KEY, secret
 from test_status import relaypass, status
 

@@ -19,12 +19,12 @@ import pytest
 
 import databases
 import lab
-import test_redis
+import redis_site
 
 ATTACKS = int(os.environ.get("RELAYPASS_ATTACKS", "1000"))
-TTL = 3600_000  # ms, of test_daemon's sites
+TTL = 3600_000  # ms, of site1
 MINUTE = 60_000
-SECRET = test_redis.KEYS.split()[1]
+SECRET = redis_site.KEYS.split()[1]
 NODE = "00000000000000a1"
 STREAM = "relaypass:changes"
 
@@ -108,7 +108,7 @@ def name_of(number, what="lease"):
 @pytest.fixture(name="server", scope="module")
 def make_server():
     with databases.running(
-            databases.Redis, acl=[test_redis.USER]) as server:
+            databases.Redis, acl=[redis_site.USER]) as server:
         yield server
 
 
@@ -127,7 +127,7 @@ def make_attacker(redis):
 
 @pytest.fixture(name="node")
 def make_node(redis):
-    with test_redis.nodes(redis, 1, words=("source",)) as (node,):
+    with redis_site.nodes(redis, 1, words=("source",)) as (node,):
         yield node
 
 

@@ -2,6 +2,7 @@
 """The judge of the tests of several machines sees what it has to see."""
 
 import contextlib
+import types
 
 import pytest
 
@@ -58,6 +59,40 @@ def test_revocations(judge):
     assert not ask(judge, 1, 3001, "none")
     assert "came back" in ask(judge, 1, 3002, "allow ttl=7")[0]
     assert "was revoked here" in ask(judge, 0, 111, "allow ttl=10")[1]
+
+
+def trial_of(times):
+    """Each machine's times of answers, ms; the last is alone."""
+    *nodes, _ = times
+    trial = replicas.Trial(types.SimpleNamespace(
+        sockets=lambda: nodes, ttl=TTL, nodes=nodes,
+        alone=types.SimpleNamespace(ask_socket=lambda: "alone")))
+    trial.oracle.times = [[(at, ms / 1000) for at, ms in enumerate(some)]
+                          for some in times]
+    trial.healing = [0]
+    return trial
+
+
+QUICK, SPAN = [0.1] * 1000, (0, 1000)
+
+
+@pytest.mark.parametrize("quiet, troubled", [
+    ([SPAN], [(0, 500)]), ([(0, 500)], [SPAN])])
+@pytest.mark.parametrize("slow", [[0.1] * 400 + [1] * 600,
+                                  [0.1] * 980 + [10] * 20])
+def test_slow_answers(slow, quiet, troubled):
+    """Half of them a little, or some of them much, on one machine."""
+    trial = trial_of([QUICK, slow, QUICK])
+    trial.quiet, trial.troubled = quiet, troubled
+    with pytest.raises(AssertionError, match="within"):
+        trial.assert_never_slower()
+
+
+def test_answers_on_a_busy_machine():
+    slow = [1] * 980 + [100] * 20
+    trial = trial_of([slow, slow, slow])
+    trial.quiet = trial.troubled = [SPAN]
+    trial.assert_never_slower()
 
 
 class Nothing:

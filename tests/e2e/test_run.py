@@ -316,6 +316,10 @@ def test_run_keeps_closed_descriptors_closed(
         ["" if daemon else "unset"]
 
 
+# Two seconds, and what starting two programs takes on a busy machine.
+LEAST, MOST = 1.8, 3.5
+
+
 def elapsed(function):
     start = time.monotonic()
     value = function()
@@ -344,7 +348,7 @@ def test_run_waits_two_seconds_at_most(answerer, run, behave):
     answerer(behave)
     seconds, seen = elapsed(run)
     assert relayclient(seen) is None
-    assert 1.8 < seconds < 2.6
+    assert LEAST < seconds < MOST
 
 
 def test_run_waits_two_seconds_at_most_at_a_full_backlog(run, tmp_path):
@@ -362,7 +366,7 @@ def test_run_waits_two_seconds_at_most_at_a_full_backlog(run, tmp_path):
                 blocked = True
         seconds, seen = elapsed(run)
     assert relayclient(seen) is None
-    assert 1.8 < seconds < 2.6
+    assert LEAST < seconds < MOST
 
 
 def test_run_waits_for_room_in_the_backlog(answerer, run):

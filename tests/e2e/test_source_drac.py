@@ -35,6 +35,7 @@ needs_db_tools = pytest.mark.skipif(
 PORT = 10901
 ALLOW_FILE = "/etc/drac/dracd.allow"
 CONF = """
+relaypass {{ child-timeout = "4s" }}
 lease {{ {lease} }}
 source drac {{ kind = "drac"
     listen = {{"udp:0.0.0.0:10901", "tcp:0.0.0.0:10901",

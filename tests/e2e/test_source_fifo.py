@@ -6,7 +6,6 @@ come when all run again give leases."""
 import contextlib
 import json
 import os
-import pathlib
 import shutil
 import signal
 import socket
@@ -14,7 +13,6 @@ import stat
 import struct
 import subprocess
 import sys
-import tempfile
 import time
 from datetime import datetime, timezone
 from fcntl import ioctl
@@ -24,7 +22,8 @@ import pytest
 
 import lab
 import servers_real as real
-import test_daemon
+import site1
+from site1 import make_place  # noqa: F401 (a fixture)
 
 EXAMPLE = lab.EXAMPLES / "fifo"
 PIPE = "/var/spool/relaypass-maillog"  # the examples'
@@ -77,7 +76,7 @@ LIMIT = 1.0  # seconds: what a write may wait
 FULL = 4 << 20  # bytes: the pipe holds one MiB
 
 
-class Site(test_daemon.Site):
+class Site(site1.Site):
     """With a pipe in place of a file; its writers are the test's."""
 
     def __init__(self, where, timeout="20s"):
@@ -86,7 +85,7 @@ class Site(test_daemon.Site):
         self.fifo = where / "fifo"
 
     def text(self, **settings):
-        return CONFIG.format(dir=self.where, group=test_daemon.GROUP,
+        return CONFIG.format(dir=self.where, group=site1.GROUP,
                              timeout=self.timeout)
 
     def text_of_log(self):
@@ -174,14 +173,6 @@ class Probe:
 
 def waiting(fd):
     return struct.unpack("i", ioctl(fd, FIONREAD, b"\0\0\0\0"))[0]
-
-
-@pytest.fixture(name="place")
-def make_place():
-    where = pathlib.Path(tempfile.mkdtemp(prefix="relaypass-e2e-"))
-    where.chmod(0o755)
-    yield where
-    shutil.rmtree(where)
 
 
 @pytest.fixture(name="started")

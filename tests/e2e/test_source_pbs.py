@@ -20,6 +20,7 @@ pytestmark = pytest.mark.namespaces
 PORT = 2821
 SECRET = b"correct horse"
 CONF = """
+relaypass {{ child-timeout = "4s" }}
 lease {{ {lease} }}
 source pbs {{ kind = "pbs" secret-file = "/etc/relaypass/pbs.secret"
     listen = {{"udp:0.0.0.0:2821", "udp:[::]:2821"}}

@@ -27,6 +27,7 @@ KEY = b"0123456789abcdef0123456789abcdef"
 KEYS = "/etc/relaypass/relay-ctrl.keys"
 ALLOW = 'allow = {"203.0.113.7", "203.0.113.8", "2001:db8::7"}'
 CONF = """
+relaypass {{ child-timeout = "4s" }}
 lease {{ {lease} }}
 source rc {{ kind = "relay-ctrl"
     listen = {{"udp:0.0.0.0:811", "udp:[::]:811"}} {allow} {more} }}

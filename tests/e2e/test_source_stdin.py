@@ -12,8 +12,8 @@ from datetime import datetime, timezone
 import pytest
 
 import lab
-import test_daemon
-from test_daemon import make_place  # noqa: F401 (a fixture)
+import site1
+from site1 import make_place  # noqa: F401 (a fixture)
 from test_source_fifo import Rsyslog, login, make_started  # noqa: F401
 
 CONFIG = """
@@ -38,12 +38,12 @@ class PipedProcess(lab.Process):
         self.pid = self.popen.pid
 
 
-class Site(test_daemon.Site):
+class Site(site1.Site):
     pipe = -1
 
     def text(self, **settings):
         source = settings.get("source", PIPED).format(dir=self.where)
-        return CONFIG.format(dir=self.where, group=test_daemon.GROUP,
+        return CONFIG.format(dir=self.where, group=site1.GROUP,
                              source=source)
 
     def launch(self):
@@ -87,7 +87,7 @@ def assert_ended(site):
 
 def start_on_its_ledger(site):
     """Another relaypassd, of what the first has stored."""
-    again = test_daemon.Site(site.where)
+    again = site1.Site(site.where)
     again.write(site.text(source=FILE))
     return again.start()
 

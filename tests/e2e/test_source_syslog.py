@@ -16,8 +16,8 @@ import pytest
 
 import lab
 import servers_real as real
-import test_daemon
-from test_daemon import make_place  # noqa: F401 (a fixture)
+import site1
+from site1 import make_place  # noqa: F401 (a fixture)
 
 NOBODY = 65534
 USER = "alice"
@@ -348,12 +348,12 @@ with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as s:
 """
 
 
-class Site(test_daemon.Site):
+class Site(site1.Site):
     """With a syslog source that anybody can reach."""
 
     def begin(self, more):
         self.write(self.text(more=CONF.format(
-            dir=self.where, group=test_daemon.GROUP, more=more)))
+            dir=self.where, group=site1.GROUP, more=more)))
         return self.start()
 
     def guard(self, uid):

@@ -22,6 +22,7 @@ pytestmark = pytest.mark.namespaces
 PORT = 9876
 VICTIM = "203.0.113.66"
 CONF = """
+relaypass {{ child-timeout = "4s" }}
 lease {{ {lease} }}
 source whoson {{ kind = "whoson"
     listen = {{"tcp:0.0.0.0:9876", "udp:0.0.0.0:9876", "tcp:[::]:9876",

@@ -18,7 +18,7 @@ import tempfile
 import pytest
 
 import lab
-from test_daemon import Site
+from site1 import Site
 
 UNIT = lab.BUILD / "contrib" / "relaypassd.service"
 LIMITS = lab.HERE / "unit_limits.py"
