@@ -1,4 +1,4 @@
--- mariadb <sql-mariadb.sql, as root; then write the first password, and nothing
+-- sudo mariadb <sql-mariadb.sql; then write the first password, and nothing
 -- else, into /etc/relaypass/mysql.password (mode 0600).
 CREATE DATABASE virtual_mail;
 CREATE TABLE virtual_mail.popbsmtp (

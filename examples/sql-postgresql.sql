@@ -1,4 +1,4 @@
--- psql -f sql-postgresql.sql, as postgres; then write the first password, and
+-- sudo -u postgres psql <sql-postgresql.sql; then write the first password, and
 -- nothing else, into /etc/relaypass/pgsql.password (mode 0600).
 CREATE ROLE popbsmtp LOGIN PASSWORD 'write-secret';
 CREATE ROLE postfix LOGIN PASSWORD 'read-secret';
