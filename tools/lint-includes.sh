@@ -24,7 +24,7 @@ listener    base conf decide http source/whoson_codec.h
 replica     base ledger login/login.h
 source      base conf http pattern redis replica sql login/login.h login/rules.h
 export      base conf ledger redis replica sql source/drac_rpc.h source/drac_portmap.h
-smtp        base conf
+smtp        base
 daemon      *
 cmd         *
 '
@@ -44,6 +44,7 @@ mysql.h     modules
 sqlite3.h   modules
 hiredis/hiredis.h modules
 hiredis/async.h modules
+gnutls/gnutls.h cmd
 '
 
 # shellcheck disable=SC2016 # $ is not for the shell

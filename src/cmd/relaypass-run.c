@@ -8,41 +8,24 @@
  * Not here:   who may relay. Whatever goes wrong, mail flows and nobody relays.
  */
 #include <errno.h>
-#include <poll.h>
-#include <sched.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <string.h>
 #include <sys/auxv.h>
 #include <sys/mman.h>
-#include <sys/socket.h>
 #include <sys/un.h>
-#include <time.h>
 #include <unistd.h>
 
-#ifndef RUN_SOCKET
-#define RUN_SOCKET "/run/relaypass/run"
-#endif
-/* Asked when nobody listens at RUN_SOCKET and there is no -s. */
-#ifndef RUN_SOCKET_ELSE
-#define RUN_SOCKET_ELSE "/run/relaypass/ask"
-#endif
+#include "smtp/run_ask.h"
+
 #ifndef RUN_RELAYCLIENT
 #define RUN_RELAYCLIENT ""
 #endif
 
-#define ALLOW "allow "
-
 enum {
 	EXIT_USER = 100, /* as in base/err.h, which is not for this file */
 	EXIT_AGAIN = 111,
-	WAIT_MS = 2000, /* for everything together */
-	RETRY_MS = 10,
-	YIELDS = 100,      /* some 50 us */
-	ADDRESS_MAX = 45,  /* INET6_ADDRSTRLEN without its NUL */
-	VALUE_MAX = 255,   /* qmail-smtpd appends it to each recipient */
-	ANSWER_MAX = 4096, /* DESIGN: one line of the ask protocol */
-	PIECE_SIZE = 256,
+	VALUE_MAX = 255, /* qmail-smtpd appends it to each recipient */
 	/* Small, so that all data stay on one page. */
 	NAMES_SIZE = 256, /* "NAME=" of every --env without a value */
 	ENVS_MAX = 16,
@@ -227,165 +210,13 @@ static void parse_options(struct options *o, char **argv)
 	check_options(o);
 }
 
-/*
- * Not a parser: relaypassd has that. This keeps a blank or a newline out of
- * the question, whoever set the variable.
- */
 static const char *client_address(void)
 {
 	const char *text = lookup("TCPREMOTEIP");
 
 	if (!text)
 		text = lookup("TCP6REMOTEIP");
-	if (!text || !all_of(text, DIGITS "abcdefABCDEF.:", ADDRESS_MAX) ||
-	    !strpbrk(text, ".:"))
-		return NULL;
-	return text;
-}
-
-/* One question: its socket, and when it must be over. */
-struct question {
-	int fd;
-	bool waited;
-	long long deadline; /* ms; unset until the first wait */
-};
-
-/*
- * Waits for an answer, or a moment when p is NULL. The clock is read only now:
- * its first reading costs two page faults, more than all the steps before.
- */
-static int wait_for(struct question *q, struct pollfd *p)
-{
-	struct timespec ts;
-	long long left = WAIT_MS;
-
-	if (clock_gettime(CLOCK_MONOTONIC, &ts) < 0)
-		return -1;
-	long long now = ts.tv_sec * 1000LL + ts.tv_nsec / 1000000;
-	if (q->waited)
-		left = q->deadline - now;
-	else
-		q->deadline = now + WAIT_MS;
-	q->waited = true;
-	errno = ETIMEDOUT;
-	if (left <= 0)
-		return -1;
-	if (!p)
-		return poll(NULL, 0, left < RETRY_MS ? (int)left : RETRY_MS);
-	return poll(p, 1, (int)left) > 0 ? 0 : -1;
-}
-
-/* A full backlog (a stopped daemon) says EAGAIN and cannot be polled for. */
-static int ask_connect(struct question *q, const char *path)
-{
-	struct sockaddr_un sun = { .sun_family = AF_UNIX };
-
-	append(sun.sun_path, 0, path);
-	while (connect(q->fd, (const struct sockaddr *)&sun, sizeof(sun)) < 0) {
-		if (errno != EAGAIN && errno != EINTR)
-			return -1;
-		if (wait_for(q, NULL) < 0)
-			return -1;
-	}
-	return 0;
-}
-
-static int ask_send(struct question *q, const char *address)
-{
-	struct pollfd p = { .fd = q->fd, .events = POLLOUT };
-	char line[sizeof("check \n") + ADDRESS_MAX];
-	size_t len = append(line, append(line, 0, "check "), address);
-
-	len = append(line, len, "\n");
-	/* On a connection there is always room for one short line; a socket
-	 * of datagrams may be full of others'. */
-	while (
-	    send(q->fd, line, len, MSG_NOSIGNAL | MSG_DONTWAIT) != (ssize_t)len)
-		if (errno != EAGAIN || wait_for(q, &p) < 0)
-			return -1;
-	return 0;
-}
-
-/*
- * The answer takes a few microseconds, falling asleep and waking up takes ten
- * times that: so for a moment the CPU is only offered to others, which is all
- * that a daemon on this very CPU needs.
- */
-static ssize_t receive(struct question *q, char *piece)
-{
-	ssize_t n = recv(q->fd, piece, PIECE_SIZE, MSG_DONTWAIT);
-
-	for (int i = 0; i < YIELDS && !q->waited; i++) {
-		if (n >= 0 || errno != EAGAIN)
-			break;
-		sched_yield();
-		n = recv(q->fd, piece, PIECE_SIZE, MSG_DONTWAIT);
-	}
-	return n;
-}
-
-/* 1: a whole line that begins with ALLOW. 0: another one. -1: errno. */
-static int ask_receive(struct question *q)
-{
-	char line[sizeof(ALLOW)], piece[PIECE_SIZE];
-	size_t used = 0, total = 0;
-
-	while (total < ANSWER_MAX) {
-		ssize_t n = receive(q, piece);
-		if (n == 0)
-			errno = ECONNRESET;
-		if (n <= 0) {
-			struct pollfd p = { .fd = q->fd, .events = POLLIN };
-			if (n == 0 || errno != EAGAIN || wait_for(q, &p) < 0)
-				return -1;
-			continue;
-		}
-		for (ssize_t i = 0; i < n && used < sizeof(ALLOW) - 1; i++)
-			line[used++] = piece[i];
-		if (memchr(piece, '\n', (size_t)n))
-			return used == sizeof(ALLOW) - 1 &&
-			       !memcmp(line, ALLOW, used);
-		total += (size_t)n;
-	}
-	errno = EMSGSIZE;
-	return -1;
-}
-
-static int ask_by(int type, const char *path, const char *address)
-{
-	static const struct sockaddr_un any = { .sun_family = AF_UNIX };
-	/*
-	 * Descriptors 0 to 2 may be closed and must stay so: the socket may get
-	 * such a number, but it ends here.
-	 */
-	struct question q = { .fd = socket(AF_UNIX,
-				  type | SOCK_CLOEXEC | SOCK_NONBLOCK, 0) };
-	int answer = -1;
-
-	if (q.fd < 0)
-		return -1;
-	/* Without a name nobody could answer a datagram (unix(7), autobind).
-	 * It comes last: from then on, nobody but the daemon reaches us. */
-	if (ask_connect(&q, path) == 0 &&
-	    (type == SOCK_STREAM || bind(q.fd, (const struct sockaddr *)&any,
-					sizeof(any.sun_family)) == 0) &&
-	    ask_send(&q, address) == 0)
-		answer = ask_receive(&q);
-	int saved = errno;
-	close(q.fd);
-	errno = saved;
-	return answer;
-}
-
-/* 1: may relay. 0: the answer is something else. -1: no answer, errno set. */
-static int ask(const char *path, const char *address)
-{
-	/* The quicker way first: it says by itself that it is not there. */
-	int answer = ask_by(SOCK_DGRAM, path, address);
-
-	if (answer < 0 && errno == EPROTOTYPE)
-		answer = ask_by(SOCK_STREAM, path, address);
-	return answer;
+	return text && run_is_address(text) ? text : NULL;
 }
 
 static bool may_relay(const struct options *o)
@@ -397,16 +228,10 @@ static bool may_relay(const struct options *o)
 			say("no usable TCPREMOTEIP", "", "");
 		return false;
 	}
-	const char *socket = o->socket ? o->socket : RUN_SOCKET;
-	int answer = ask(socket, address);
-	/* Who was killed leaves his socket behind. */
-	if (answer < 0 && !o->socket &&
-	    (errno == ENOENT || errno == ECONNREFUSED)) {
-		socket = RUN_SOCKET_ELSE;
-		answer = ask(socket, address);
-	}
+	const char *asked;
+	int answer = run_ask(o->socket, address, &asked);
 	if (answer < 0 && o->verbose)
-		say("cannot ask ", socket, why(errno));
+		say("cannot ask ", asked, why(errno));
 	return answer == 1;
 }
 

@@ -1,0 +1,104 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * relaypass-spp - qmail-spp's plugins in front of an SMTP server that knows
+ * nothing of them.
+ *
+ * Called by:  tcpserver and its kind, once for each connection.
+ * Calls:      relaypassd, the plugins, the server.
+ * Not here:   the session (spp/session.h). Whatever cannot be read at the
+ *             beginning, the answer is 421: better no mail than open relay.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/auxv.h>
+#include <unistd.h>
+
+#include "base/mem.h"
+#include "smtp/options.h"
+#include "smtp/run_ask.h"
+#include "smtp/session.h"
+
+enum { PATH_SIZE = 1024 };
+
+extern char **environ;
+
+/* A name below home, or a path from the root. */
+static const char *in_home(
+    const struct spp_options *o, const char *name, char out[static PATH_SIZE])
+{
+	(void)snprintf(out, PATH_SIZE, "%s%s%s", *name == '/' ? "" : o->home,
+	    *name == '/' ? "" : "/", name);
+	return out;
+}
+
+static int read_plan(
+    const struct spp_options *o, struct spp_plan *plan, struct err *err)
+{
+	const char *file = o->plugins ? o->plugins : getenv("SPPCONFFILE");
+	char path[PATH_SIZE];
+
+	return spp_plan_read(
+	    in_home(o, file && *file ? file : "control/smtpplugins", path),
+	    plan, err);
+}
+
+/* Those of qmail, or those of --local-domains. */
+static int read_hosts(const struct spp_options *o, struct spp_hosts **hosts,
+    struct spp_hosts **percent, struct err *err)
+{
+	char list[PATH_SIZE], more[PATH_SIZE];
+
+	if (o->local_domains)
+		return spp_hosts_open(o->local_domains, NULL, hosts, err);
+	if (spp_hosts_open(in_home(o, "control/rcpthosts", list),
+		in_home(o, "control/morercpthosts.cdb", more), hosts, err) < 0)
+		return -1;
+	if (access(in_home(o, "control/percenthack", list), F_OK) < 0)
+		return 0;
+	return spp_hosts_open(list, NULL, percent, err);
+}
+
+/* NOSPP: as if we were not there, but for the lease. */
+static int become_server(const struct spp_options *o)
+{
+	const char *address = getenv("TCPREMOTEIP"), *asked;
+
+	if (!getenv("RELAYCLIENT") && address &&
+	    run_ask(o->socket, address, &asked) > 0)
+		(void)setenv("RELAYCLIENT", o->relayclient, 1);
+	(void)execvp(o->program[0], o->program);
+	return spp_session_refuse("cannot run the server");
+}
+
+int main(int argc, char **argv)
+{
+	struct spp_options o;
+	struct spp_plan plan = { 0 };
+	struct spp_session_env env = { .options = &o };
+	struct spp_hosts *hosts = NULL, *percent = NULL;
+	struct err err = { 0 };
+	bool off = getenv("NOSPP") != NULL;
+	int code;
+
+	(void)argc;
+	spp_options_read(&o, argv);
+	if (getauxval(AT_SECURE))
+		return spp_session_refuse("must not be set-uid or set-gid");
+	/* Other servers would take everybody for a friend. */
+	if (off && !o.local_domains)
+		return become_server(&o);
+	if ((!off && read_plan(&o, &plan, &err) < 0) ||
+	    read_hosts(&o, &hosts, &percent, &err) < 0)
+		return spp_session_refuse(err.text);
+	env.plan = off ? NULL : &plan;
+	env.hosts = hosts;
+	env.percent = percent;
+	env.vars = spp_vars_new(environ);
+	code = spp_session_run(&env);
+	spp_vars_free(&env.vars);
+	spp_hosts_close(&hosts);
+	spp_hosts_close(&percent);
+	spp_plan_free(&plan);
+	return code;
+}

@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * hosts - the domains that mail is taken for from everybody: qmail's
+ * control/rcpthosts and morercpthosts.cdb (qmail-smtpd(8), qmail-newmrh(8)).
+ */
+#ifndef SMTP_HOSTS_H
+#define SMTP_HOSTS_H
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/err.h"
+
+struct spp_hosts;
+
+/*
+ * list: a domain a line, ".example.org" for all below it. more: NULL, or the
+ * cdb, which need not be there. -1 and *err (EXIT_AGAIN): the list cannot be
+ * read, or the cdb is there and cannot.
+ */
+int spp_hosts_open(const char *list, const char *more, struct spp_hosts **out,
+    struct err *err);
+void spp_hosts_close(struct spp_hosts **h);
+/* domain: any case. The name itself, then with each '.' in it what begins
+ * there. NULL (no '@' in the address): true, as it is a name of this machine.
+ */
+bool spp_hosts_have(const struct spp_hosts *h, const char *domain);
+
+/* Looks key up in a cdb of size bytes (cr.yp.to/cdb/cdb.txt). Pure: whatever
+ * the bytes are, it ends and reads none outside. */
+bool spp_cdb_has(
+    const uint8_t *cdb, size_t size, const char *key, size_t key_len);
+#endif

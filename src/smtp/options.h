@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * options - the command line of relaypass-spp, and what the environment and
+ * qmail's control files add to it.
+ */
+#ifndef SMTP_OPTIONS_H
+#define SMTP_OPTIONS_H
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/err.h"
+#include "body.h"
+
+struct spp_options {
+	const char *home;          /* plugins run there */
+	const char *plugins;       /* the file of plugins */
+	const char *local_domains; /* NULL: qmail's control/rcpthosts */
+	const char *connect;       /* NULL: `program` is the server */
+	const char *relay_login;   /* XCLIENT's LOGIN of who may relay */
+	bool no_relay;             /* nobody may */
+	const char *relayclient;   /* of a client with a lease */
+	const char *socket;        /* of relaypassd; NULL: the usual ones */
+	const char *certificate;   /* NULL: no STARTTLS */
+	const char *key;
+	bool plain_without_tls;  /* AUTH PLAIN and LOGIN are offered at once */
+	bool frozen_relayclient; /* plugins do not change it, as in the patch */
+	enum spp_bare bare;
+	int64_t plugin_limit; /* ms */
+	int64_t limit;        /* ms that a client or server may be silent */
+	bool verbose;
+	char **program;
+};
+
+/* Exits with EXIT_USER and a usage line when something is wrong. */
+void spp_options_read(struct spp_options *o, char **argv);
+#endif

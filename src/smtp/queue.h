@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * queue - what relaypass-spp and relaypass-spp-queue have in common. A server
+ * was started before its plugins changed the environment, and qmail-queue gets
+ * the server's. So the server gets relaypass-spp-queue as its QMAILQUEUE, which
+ * makes up for it and becomes the true one.
+ */
+#ifndef SMTP_QUEUE_H
+#define SMTP_QUEUE_H
+
+/* The number of an inherited descriptor: a memfd_create(2) that holds what
+ * spp_vars_changes() gives, read anew with pread(2) each time. An empty one was
+ * never written, and is refused. */
+#define SPP_QUEUE_FD "RELAYPASS_SPP_FD"
+/* The QMAILQUEUE that was set before; not set: none was. */
+#define SPP_QUEUE_PROGRAM "RELAYPASS_SPP_QUEUE"
+
+/* Where qmail looks, from its home, when QMAILQUEUE is not set. */
+#define SPP_QUEUE_DEFAULT "bin/qmail-queue"
+
+enum {
+	SPP_CHANGES_MAX = 1048576, /* bytes */
+	/* Exit codes: both are temporary to qmail-smtpd, with a text of their
+	 * own in its reply. */
+	SPP_QUEUE_UNREADABLE = 55, /* qmail-queue(8): a configuration file
+				      cannot be read */
+	SPP_QUEUE_NOT_RUN = 120    /* as when qmail-smtpd cannot run it */
+};
+#endif

@@ -1,0 +1,214 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * run_ask - is linked into programs that start for each connection: the C
+ * library only, no table, no text that is not needed.
+ */
+#include "run_ask.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <sched.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <time.h>
+#include <unistd.h>
+
+#ifndef RUN_SOCKET
+#define RUN_SOCKET "/run/relaypass/run"
+#endif
+/* Asked when nobody listens at RUN_SOCKET, and no other was named. */
+#ifndef RUN_SOCKET_ELSE
+#define RUN_SOCKET_ELSE "/run/relaypass/ask"
+#endif
+
+#define ALLOW "allow "
+
+enum {
+	WAIT_MS = 2000, /* for everything together */
+	RETRY_MS = 10,
+	YIELDS = 100,      /* some 50 us */
+	ADDRESS_MAX = 45,  /* INET6_ADDRSTRLEN without its NUL */
+	ANSWER_MAX = 4096, /* DESIGN: one line of the ask protocol */
+	PIECE_SIZE = 256,
+};
+
+bool run_is_address(const char *text)
+{
+	size_t len = strspn(text, "0123456789abcdefABCDEF.:");
+
+	return text[len] == '\0' && len <= ADDRESS_MAX && strpbrk(text, ".:");
+}
+
+/* One question: its socket, and when it must be over. */
+struct question {
+	int fd;
+	bool waited;
+	long long deadline; /* ms; unset until the first wait */
+};
+
+/*
+ * Waits for an answer, or a moment when p is NULL. The clock is read only now:
+ * its first reading costs two page faults, more than all the steps before.
+ */
+static int wait_for(struct question *q, struct pollfd *p)
+{
+	struct timespec ts;
+	long long left = WAIT_MS;
+
+	if (clock_gettime(CLOCK_MONOTONIC, &ts) < 0)
+		return -1;
+	long long now = ts.tv_sec * 1000LL + ts.tv_nsec / 1000000;
+	if (q->waited)
+		left = q->deadline - now;
+	else
+		q->deadline = now + WAIT_MS;
+	q->waited = true;
+	errno = ETIMEDOUT;
+	if (left <= 0)
+		return -1;
+	if (!p)
+		return poll(NULL, 0, left < RETRY_MS ? (int)left : RETRY_MS);
+	return poll(p, 1, (int)left) > 0 ? 0 : -1;
+}
+
+/* A full backlog (a stopped daemon) says EAGAIN and cannot be polled for. */
+static int ask_connect(struct question *q, const char *path)
+{
+	struct sockaddr_un sun = { .sun_family = AF_UNIX };
+
+	if (strlen(path) >= sizeof(sun.sun_path)) {
+		errno = ENAMETOOLONG;
+		return -1;
+	}
+	memcpy(sun.sun_path, path, strlen(path) + 1);
+	while (connect(q->fd, (const struct sockaddr *)&sun, sizeof(sun)) < 0) {
+		if (errno != EAGAIN && errno != EINTR)
+			return -1;
+		if (wait_for(q, NULL) < 0)
+			return -1;
+	}
+	return 0;
+}
+
+static int ask_send(struct question *q, const char *address)
+{
+	struct pollfd p = { .fd = q->fd, .events = POLLOUT };
+	static const char check[] = "check ";
+	char line[sizeof(check) + ADDRESS_MAX + 1];
+	size_t len = strlen(address);
+
+	memcpy(line, check, sizeof(check) - 1);
+	memcpy(line + sizeof(check) - 1, address, len);
+	len += sizeof(check) - 1;
+	line[len++] = '\n';
+	/* On a connection there is always room for one short line; a socket
+	 * of datagrams may be full of others'. */
+	while (
+	    send(q->fd, line, len, MSG_NOSIGNAL | MSG_DONTWAIT) != (ssize_t)len)
+		if (errno != EAGAIN || wait_for(q, &p) < 0)
+			return -1;
+	return 0;
+}
+
+/*
+ * The answer takes a few microseconds, falling asleep and waking up takes ten
+ * times that: so for a moment the CPU is only offered to others, which is all
+ * that a daemon on this very CPU needs.
+ */
+static ssize_t receive(struct question *q, char *piece)
+{
+	ssize_t n = recv(q->fd, piece, PIECE_SIZE, MSG_DONTWAIT);
+
+	for (int i = 0; i < YIELDS && !q->waited; i++) {
+		if (n >= 0 || errno != EAGAIN)
+			break;
+		sched_yield();
+		n = recv(q->fd, piece, PIECE_SIZE, MSG_DONTWAIT);
+	}
+	return n;
+}
+
+/* 1: a whole line that begins with ALLOW. 0: another one. -1: errno. */
+static int ask_receive(struct question *q)
+{
+	char line[sizeof(ALLOW)], piece[PIECE_SIZE];
+	size_t used = 0, total = 0;
+
+	while (total < ANSWER_MAX) {
+		ssize_t n = receive(q, piece);
+		if (n == 0)
+			errno = ECONNRESET;
+		if (n <= 0) {
+			struct pollfd p = { .fd = q->fd, .events = POLLIN };
+			if (n == 0 || errno != EAGAIN || wait_for(q, &p) < 0)
+				return -1;
+			continue;
+		}
+		for (ssize_t i = 0; i < n && used < sizeof(ALLOW) - 1; i++)
+			line[used++] = piece[i];
+		if (memchr(piece, '\n', (size_t)n))
+			return used == sizeof(ALLOW) - 1 &&
+			       !memcmp(line, ALLOW, used);
+		total += (size_t)n;
+	}
+	errno = EMSGSIZE;
+	return -1;
+}
+
+static int ask_by(int type, const char *path, const char *address)
+{
+	static const struct sockaddr_un any = { .sun_family = AF_UNIX };
+	/*
+	 * Descriptors 0 to 2 may be closed and must stay so: the socket may get
+	 * such a number, but it ends here.
+	 */
+	struct question q = { .fd = socket(AF_UNIX,
+				  type | SOCK_CLOEXEC | SOCK_NONBLOCK, 0) };
+	int answer = -1;
+
+	if (q.fd < 0)
+		return -1;
+	/* Without a name nobody could answer a datagram (unix(7), autobind).
+	 * It comes last: from then on, nobody but the daemon reaches us. */
+	if (ask_connect(&q, path) == 0 &&
+	    (type == SOCK_STREAM || bind(q.fd, (const struct sockaddr *)&any,
+					sizeof(any.sun_family)) == 0) &&
+	    ask_send(&q, address) == 0)
+		answer = ask_receive(&q);
+	int saved = errno;
+	close(q.fd);
+	errno = saved;
+	return answer;
+}
+
+/* 1: may relay. 0: the answer is something else. -1: no answer, errno set. */
+static int ask(const char *path, const char *address)
+{
+	/* The quicker way first: it says by itself that it is not there. */
+	int answer = ask_by(SOCK_DGRAM, path, address);
+
+	if (answer < 0 && errno == EPROTOTYPE)
+		answer = ask_by(SOCK_STREAM, path, address);
+	return answer;
+}
+
+int run_ask(const char *socket, const char *address, const char **asked)
+{
+	int answer;
+
+	*asked = socket ? socket : RUN_SOCKET;
+	errno = EINVAL;
+	if (!run_is_address(address))
+		return -1;
+	answer = ask(*asked, address);
+	/* Who was killed leaves his socket behind. */
+	if (answer < 0 && !socket &&
+	    (errno == ENOENT || errno == ECONNREFUSED)) {
+		*asked = RUN_SOCKET_ELSE;
+		answer = ask(*asked, address);
+	}
+	return answer;
+}

@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * run_ask - asks relaypassd, at its socket, whether an address may relay: for
+ * the programs that stand before an SMTP server.
+ */
+#ifndef SMTP_RUN_ASK_H
+#define SMTP_RUN_ASK_H
+#include <stdbool.h>
+
+/* Whether it could be one; relaypassd looks closer. It holds no blank and no
+ * newline, whoever set it. */
+bool run_is_address(const char *text);
+/*
+ * 1: it may relay. 0: the answer is something else. -1: there is none within
+ * two seconds, errno tells why. socket: NULL for the usual two. *asked is the
+ * one that was asked last.
+ */
+int run_ask(const char *socket, const char *address, const char **asked);
+#endif

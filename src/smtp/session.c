@@ -1,0 +1,313 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * session - the frame: who the client is, how it begins, one command after the
+ * other, how it ends. MAIL and RCPT are in session_mail.c, the message in
+ * session_data.c, AUTH in session_auth.c, STARTTLS in session_tls.c.
+ */
+#include "session.h"
+
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/mem.h"
+#include "run_ask.h"
+#include "session_private.h"
+
+enum { COMMAND_MAX = 2048 };
+
+/* --- the log ---------------------------------------------------------------
+ */
+
+/* Printable, and one line. */
+static void put_clean(char *out, size_t size, const char *text)
+{
+	size_t n = strnlen(text, size - 1);
+
+	for (size_t i = 0; i < n; i++)
+		out[i] = text[i] >= ' ' && text[i] <= '~' ? text[i] : '?';
+	out[n] = '\0';
+}
+
+void spp_log(const struct spp_session *s, const char *what, const char *about)
+{
+	char shown[COMMAND_MAX / 2];
+
+	put_clean(shown, sizeof(shown), about);
+	/* There is nobody to tell when stderr is gone. */
+	(void)dprintf(STDERR_FILENO, "relaypass-spp: %s: %s%s%s\n", s->address,
+	    what, *shown ? ": " : "", shown);
+}
+
+int spp_session_refuse(const char *why)
+{
+	(void)dprintf(STDERR_FILENO, "relaypass-spp: %s\n", why);
+	(void)dprintf(
+	    STDOUT_FILENO, "421 unable to read controls (#4.3.0)\r\n");
+	return EXIT_NO;
+}
+
+const char spp_no_room[] = "451 too much environment (#4.3.0)";
+
+/* --- replies ---------------------------------------------------------------
+ */
+
+enum spp_next spp_say(struct spp_session *s, const char *text)
+{
+	if (spp_wire_puts(&s->client, text) != SPP_WIRE_GOOD ||
+	    spp_wire_puts(&s->client, "\r\n") != SPP_WIRE_GOOD)
+		return SPP_END;
+	return SPP_ON;
+}
+
+enum spp_next spp_say_reply(struct spp_session *s)
+{
+	char out[2 * SPP_REPLY_MAX];
+	size_t len =
+	    spp_reply_print(s->server.reply, s->server.len, out, sizeof(out));
+	enum spp_wire_end e = spp_wire_put(&s->client, out, len);
+
+	/* Nothing is heard from it after that. */
+	if (e != SPP_WIRE_GOOD || s->server.code == SPP_CLOSING)
+		return SPP_END;
+	return SPP_ON;
+}
+
+enum spp_next spp_say_gone(struct spp_session *s)
+{
+	spp_log(s, "the server is gone", "");
+	(void)spp_say(s, "421 the mail server is gone, try again (#4.3.0)");
+	return SPP_END;
+}
+
+enum spp_next spp_pass_on(struct spp_session *s, const char *line)
+{
+	if (!spp_server_ask(&s->server, line))
+		return spp_say_gone(s);
+	return spp_say_reply(s);
+}
+
+static void say_line(void *ctx, const char *line, size_t len)
+{
+	struct spp_session *s = ctx;
+
+	/* Who is gone is found out when the next command is read. */
+	(void)spp_wire_put(&s->client, line, len);
+}
+
+static void log_plugin(void *ctx, const char *what, const char *plugin)
+{
+	spp_log(ctx, what, plugin);
+}
+
+enum spp_result spp_hook(struct spp_session *s, enum spp_section section,
+    struct spp_address *address)
+{
+	return spp_hooks_run(s->hooks, section, address);
+}
+
+/* --- who may relay ---------------------------------------------------------
+ */
+
+const char *spp_relayclient(const struct spp_session *s)
+{
+	if (s->options->no_relay)
+		return NULL;
+	return s->options->frozen_relayclient
+		   ? s->frozen
+		   : spp_vars_get(s->vars, "RELAYCLIENT");
+}
+
+void spp_ask_lease(struct spp_session *s)
+{
+	bool has = spp_vars_get(s->vars, "RELAYCLIENT") != NULL;
+	const char *asked;
+
+	/* tcpserver's rules, AUTH and plugins know better. */
+	if (!*s->address || has != s->granted ||
+	    spp_hooks_relayclient_said(s->hooks))
+		return;
+	s->granted = run_ask(s->options->socket, s->address, &asked) > 0;
+	if (s->granted && !has)
+		(void)spp_vars_set(
+		    s->vars, "RELAYCLIENT", s->options->relayclient);
+	else if (!s->granted && has)
+		spp_vars_unset(s->vars, "RELAYCLIENT");
+}
+
+/* --- commands --------------------------------------------------------------
+ */
+
+enum spp_next spp_do_helo(struct spp_session *s, const struct spp_line *line)
+{
+	char said[COMMAND_MAX + sizeof("EHLO ")];
+	char out[2 * SPP_REPLY_MAX];
+	const struct spp_offer offer = { .starttls =
+					     s->options->certificate && !s->tls,
+		.plain_and_login = s->tls || s->options->plain_without_tls };
+	enum spp_result r;
+	size_t len;
+
+	(void)snprintf(said, sizeof(said), "%.*s", (int)line->len, line->arg);
+	if (!spp_vars_set(s->vars, "SMTPHELOHOST", said))
+		return spp_say(s, spp_no_room);
+	r = spp_hook(s, SPP_HELO, NULL);
+	if (r == SPP_REFUSE || r == SPP_LEAVE)
+		return r == SPP_LEAVE ? SPP_END : SPP_ON;
+	s->esmtp = line->command == SPP_C_EHLO;
+	(void)snprintf(said, sizeof(said), "%s %.*s",
+	    s->esmtp ? "EHLO" : "HELO", (int)line->len, line->arg);
+	if (!spp_server_ask(&s->server, said))
+		return spp_say_gone(s);
+	if (spp_server_class(&s->server) != 2)
+		return spp_say_reply(s);
+	s->mail = false;
+	spp_remember(s, 0, said);
+	s->hello_len = s->said_len;
+	if (!s->esmtp)
+		return spp_say_reply(s);
+	len = spp_reply_offer(s->server.reply, s->server.len, offer,
+	    &s->extensions, out, sizeof(out));
+	return spp_wire_put(&s->client, out, len) == SPP_WIRE_GOOD ? SPP_ON
+								   : SPP_END;
+}
+
+static enum spp_next do_rset(struct spp_session *s, const struct spp_line *line)
+{
+	(void)line;
+	spp_hooks_reset(s->hooks);
+	s->mail = false;
+	return spp_pass_on(s, "RSET");
+}
+
+static enum spp_next do_noop(struct spp_session *s, const struct spp_line *line)
+{
+	(void)line;
+	return spp_pass_on(s, "NOOP");
+}
+
+static enum spp_next do_help(struct spp_session *s, const struct spp_line *line)
+{
+	(void)line;
+	return spp_pass_on(s, "HELP");
+}
+
+/* No address goes on that was not judged. */
+static enum spp_next do_vrfy(struct spp_session *s, const struct spp_line *line)
+{
+	(void)line;
+	return spp_say(s, "252 send some mail, it is tried then (#2.5.0)");
+}
+
+static enum spp_next do_quit(struct spp_session *s, const struct spp_line *line)
+{
+	(void)line;
+	(void)spp_pass_on(s, "QUIT");
+	return SPP_END;
+}
+
+static enum spp_next do_unknown(
+    struct spp_session *s, const struct spp_line *line)
+{
+	(void)line;
+	return spp_say(s, "502 unimplemented (#5.5.1)");
+}
+
+static spp_handler *const handlers[] = {
+	[SPP_UNKNOWN] = do_unknown,
+	[SPP_C_HELO] = spp_do_helo,
+	[SPP_C_EHLO] = spp_do_helo,
+	[SPP_C_MAIL] = spp_do_mail,
+	[SPP_C_RCPT] = spp_do_rcpt,
+	[SPP_C_DATA] = spp_do_data,
+	[SPP_C_RSET] = do_rset,
+	[SPP_C_NOOP] = do_noop,
+	[SPP_C_QUIT] = do_quit,
+	[SPP_C_VRFY] = do_vrfy,
+	[SPP_C_HELP] = do_help,
+	[SPP_C_AUTH] = spp_do_auth,
+	[SPP_C_STARTTLS] = spp_do_starttls,
+};
+
+static enum spp_next obey(struct spp_session *s, const char *text, size_t len)
+{
+	struct spp_line line;
+
+	if (!spp_line_is_clean(text, len))
+		return spp_say(s, "500 a command is one line of text (#5.5.2)");
+	spp_line_read(text, len, &line);
+	if (len > COMMAND_MAX && line.command != SPP_C_AUTH)
+		return spp_say(s, "500 that line is too long (#5.5.2)");
+	return handlers[line.command](s, &line);
+}
+
+/* It speaks without being asked when it ends the session. */
+static enum spp_next hear_other(struct spp_session *s)
+{
+	if (!spp_server_hear(&s->server))
+		return spp_say_gone(s);
+	if (s->server.code != SPP_CLOSING) {
+		spp_log(s, "the server said what nobody asked for", "");
+		return SPP_ON;
+	}
+	return spp_say_reply(s);
+}
+
+static enum spp_next next_command(struct spp_session *s)
+{
+	const char *text;
+	size_t len;
+
+	switch (spp_wire_line(
+	    &s->client, SPP_LINE_MAX, &s->server.wire, &text, &len)) {
+	case SPP_WIRE_GOOD:
+		return obey(s, text, len);
+	case SPP_WIRE_LONG:
+		return spp_say(s, "500 that line is too long (#5.5.2)");
+	case SPP_WIRE_OTHER:
+		return hear_other(s);
+	case SPP_WIRE_LATE:
+		(void)spp_say(s, "451 timeout (#4.4.2)");
+		return SPP_END;
+	case SPP_WIRE_GONE:
+		break;
+	}
+	return SPP_END;
+}
+
+int spp_session_run(const struct spp_session_env *env)
+{
+	/* Two wires and a reply: for once, and not on the stack. */
+	struct spp_session *s = xcalloc(1, sizeof(*s));
+	const struct spp_hooks_env hooks = { .plan = env->plan,
+		.vars = env->vars,
+		.limit = env->options->plugin_limit,
+		.say = say_line,
+		.log = log_plugin,
+		.ctx = s };
+
+	s->env = env;
+	s->options = env->options;
+	s->vars = env->vars;
+	s->hooks = spp_hooks_new(&hooks);
+	spp_wire_begin(
+	    &s->client, STDIN_FILENO, STDOUT_FILENO, s->options->limit);
+	s->server.wire.in = s->server.wire.out = s->queue_fd = -1;
+	(void)signal(SIGPIPE, SIG_IGN);
+	/* Whoever started us may not care for his children; we do. */
+	(void)signal(SIGCHLD, SIG_DFL);
+	if (spp_begin(s) == SPP_ON)
+		while (next_command(s) == SPP_ON)
+			;
+	(void)spp_wire_flush(&s->client);
+	spp_wire_close(&s->client);
+	spp_server_close(&s->server);
+	if (s->queue_fd >= 0)
+		(void)close(s->queue_fd);
+	spp_hooks_free(&s->hooks);
+	free(s->frozen);
+	free(s);
+	return EXIT_YES;
+}

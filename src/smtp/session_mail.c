@@ -1,0 +1,140 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * session_mail - MAIL and RCPT: an address is read once, shown to the plugins,
+ * judged, and printed anew for the server.
+ */
+#include <stdio.h>
+#include <string.h>
+
+#include "judge.h"
+#include "session_private.h"
+
+enum {
+	BAD_PARAMETER = 501,
+	LINE_SIZE = SPP_PRINTED_SIZE + SPP_PARAMETERS_MAX + 32
+};
+
+static const char bad_syntax[] = "555 syntax error (#5.5.4)";
+
+static enum spp_next say_parameters(struct spp_session *s, int code)
+{
+	return spp_say(
+	    s, code == BAD_PARAMETER
+		   ? "501 those parameters are malformed (#5.5.4)"
+		   : "555 a parameter that was not offered (#5.5.4)");
+}
+
+enum spp_next spp_do_mail(struct spp_session *s, const struct spp_line *line)
+{
+	struct spp_address sender;
+	char parameters[SPP_PARAMETERS_MAX], printed[SPP_PRINTED_SIZE];
+	char said[LINE_SIZE];
+	const char *rest;
+	enum spp_result r;
+	int code = 0;
+
+	if (!spp_path_read(line->arg, line->len, &sender, &rest))
+		return spp_say(s, bad_syntax);
+	spp_ask_lease(s);
+	r = spp_hook(s, SPP_MAIL, &sender);
+	if (r == SPP_REFUSE || r == SPP_LEAVE)
+		return r == SPP_LEAVE ? SPP_END : SPP_ON;
+	if (!spp_parameters_print(rest, line->len - (size_t)(rest - line->arg),
+		SPP_C_MAIL, parameters, &code))
+		return say_parameters(s, code);
+	(void)spp_address_print(&sender, printed);
+	(void)snprintf(
+	    said, sizeof(said), "MAIL FROM:<%s>%s", printed, parameters);
+	if (!spp_server_ask(&s->server, said))
+		return spp_say_gone(s);
+	if (spp_server_class(&s->server) == 2) {
+		s->mail = true;
+		s->recipients = 0;
+		spp_remember(s, s->hello_len, said);
+	}
+	return spp_say_reply(s);
+}
+
+/* Where qmail-send would see another address in it: qmail-send(8), percenthack;
+ * where another server could see one. */
+static bool is_routed(const struct spp_session *s, const struct spp_address *a)
+{
+	const char *domain = spp_address_domain(a);
+
+	if (!spp_address_is_routed(a))
+		return false;
+	if (s->options->local_domains)
+		return true;
+	/* Without a domain, control/envnoathost's is put behind it. */
+	return s->env->percent && spp_hosts_have(s->env->percent, domain);
+}
+
+/* False: it would be too long. */
+static bool append(struct spp_address *a, const char *suffix)
+{
+	char text[2 * SPP_ADDRESS_MAX];
+	int len = snprintf(text, sizeof(text), "%s%s", a->text, suffix);
+
+	return len >= 0 && (size_t)len < sizeof(text) &&
+	       spp_address_set(text, (size_t)len, a);
+}
+
+static enum spp_next tell_server(struct spp_session *s,
+    const struct spp_address *to, const char *parameters, bool relays)
+{
+	char printed[SPP_PRINTED_SIZE], said[LINE_SIZE];
+
+	(void)spp_address_print(to, printed);
+	(void)snprintf(
+	    said, sizeof(said), "RCPT TO:<%s>%s", printed, parameters);
+	if (relays && spp_log_in(s) == SPP_END)
+		return SPP_END;
+	if (s->options->connect && !s->logged_in &&
+	    s->said_len + sizeof(said) > sizeof(s->said))
+		return spp_say(s, "452 too many recipients (#4.5.3)");
+	if (!spp_server_ask(&s->server, said))
+		return spp_say_gone(s);
+	if (spp_server_class(&s->server) == 2) {
+		spp_hooks_rcpt_accepted(s->hooks);
+		s->recipients++;
+		spp_remember(s, s->said_len, said);
+	}
+	return spp_say_reply(s);
+}
+
+enum spp_next spp_do_rcpt(struct spp_session *s, const struct spp_line *line)
+{
+	struct spp_address to;
+	char parameters[SPP_PARAMETERS_MAX];
+	struct spp_facts facts = { .relayclient = spp_relayclient(s) != NULL };
+	enum spp_verdict verdict;
+	enum spp_result r;
+	const char *rest;
+	int code = 0;
+
+	if (!s->mail)
+		return spp_say(s, "503 MAIL first (#5.5.1)");
+	if (!spp_path_read(line->arg, line->len, &to, &rest) || to.len == 0)
+		return spp_say(s, bad_syntax);
+	if (!spp_parameters_print(rest, line->len - (size_t)(rest - line->arg),
+		SPP_C_RCPT, parameters, &code))
+		return say_parameters(s, code);
+	facts.listed = spp_hosts_have(s->env->hosts, spp_address_domain(&to));
+	spp_hooks_rcpt(s->hooks, facts.relayclient || facts.listed);
+	r = spp_hook(s, SPP_RCPT, &to);
+	if (r == SPP_REFUSE || r == SPP_LEAVE)
+		return r == SPP_LEAVE ? SPP_END : SPP_ON;
+	facts.ok = r == SPP_GO_UNCHECKED && !s->options->no_relay;
+	facts.relayclient = spp_relayclient(s) != NULL;
+	facts.routed = is_routed(s, &to);
+	verdict = spp_judge(facts);
+	if (verdict == SPP_REFUSED)
+		return spp_say(s, "553 sorry, that domain isn't in my list of "
+				  "allowed rcpthosts (#5.7.1)");
+	if (verdict == SPP_SUFFIXED && !append(&to, spp_relayclient(s)))
+		return spp_say(s, bad_syntax);
+	r = spp_hook(s, SPP_PASS, &to);
+	if (r == SPP_REFUSE || r == SPP_LEAVE)
+		return r == SPP_LEAVE ? SPP_END : SPP_ON;
+	return tell_server(s, &to, parameters, verdict != SPP_LOCAL);
+}

@@ -1,0 +1,82 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * session_private - what the files of a session share.
+ */
+#ifndef SMTP_SESSION_PRIVATE_H
+#define SMTP_SESSION_PRIVATE_H
+#include <netinet/in.h>
+
+#include "command.h"
+#include "hooks.h"
+#include "reply.h"
+#include "server.h"
+#include "session.h"
+#include "wire.h"
+
+enum { SPP_CLOSING = 421, SPP_SAID_MAX = 65536, SPP_BESIDE_SIZE = 512 };
+
+struct spp_session {
+	const struct spp_session_env *env;
+	const struct spp_options *options;
+	struct spp_vars *vars;
+	struct spp_hooks *hooks;
+	struct spp_wire client;
+	struct spp_server server;
+	struct spp_extensions extensions;
+	char *frozen; /* RELAYCLIENT at the beginning; NULL: it was not set */
+	bool granted; /* RELAYCLIENT stands for a lease */
+	bool esmtp;
+	bool mail; /* the server has a sender, and */
+	size_t recipients;
+	bool authenticated, tls;
+	bool logged_in; /* the server behind XCLIENT knows that it may relay */
+	int queue_fd;   /* for the queue program, what plugins set; -1: none */
+	/* HELO, MAIL and each RCPT that the server took, with their NULs. */
+	size_t hello_len, said_len;
+	char said[SPP_SAID_MAX];
+	char address[INET6_ADDRSTRLEN];
+};
+
+/* A reply: plugins have set more variables than there is room for. */
+extern const char spp_no_room[];
+
+/* What follows a command. */
+enum spp_next { SPP_END, SPP_ON };
+
+/* One reply of ours; the text without CRLF. */
+enum spp_next spp_say(struct spp_session *s, const char *text);
+/* The server's last one. */
+enum spp_next spp_say_reply(struct spp_session *s);
+/* The server is gone, or talks nonsense: 421. */
+enum spp_next spp_say_gone(struct spp_session *s);
+/* Says the line to the server, and its answer to the client. */
+enum spp_next spp_pass_on(struct spp_session *s, const char *line);
+/* Runs the plugins of a section. SPP_LEAVE ends the session. */
+enum spp_result spp_hook(struct spp_session *s, enum spp_section section,
+    struct spp_address *address);
+/* To stderr: "relaypass-spp: ADDRESS: what about". */
+void spp_log(const struct spp_session *s, const char *what, const char *about);
+/* NULL: the client may not relay; else what is put behind its recipients. */
+const char *spp_relayclient(const struct spp_session *s);
+/* Asks relaypassd again, unless tcpserver or a plugin has decided. */
+void spp_ask_lease(struct spp_session *s);
+
+/* What is said again when the server must learn that the client may relay,
+ * behind what it was `from`. Lines for which there is no room are left out. */
+void spp_remember(struct spp_session *s, size_t from, const char *line);
+/* Tells a server behind XCLIENT that this client may relay. SPP_END: it does
+ * not take it, and the client has been told. */
+enum spp_next spp_log_in(struct spp_session *s);
+/* The path of another program of ours, which is where this one is. */
+void spp_beside(const char *name, char out[static SPP_BESIDE_SIZE]);
+/* What plugins have changed so far, before the queue program starts. False: it
+ * cannot be told. */
+bool spp_queue_tell(struct spp_session *s);
+/* The server, the plugins of [connection], and the greeting. */
+enum spp_next spp_begin(struct spp_session *s);
+
+typedef enum spp_next spp_handler(
+    struct spp_session *s, const struct spp_line *line);
+spp_handler spp_do_helo, spp_do_mail, spp_do_rcpt, spp_do_data, spp_do_auth,
+    spp_do_starttls;
+#endif

@@ -1,0 +1,231 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * wire - poll before each read and write, so that descriptors of others need
+ * not be changed.
+ */
+#include "wire.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <poll.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+
+enum { OWN_PIPE = 4 * SPP_WIRE_SIZE };
+
+static int64_t now(void)
+{
+	return clock_now().boot;
+}
+
+/* Until fd can be read or written, or other (-1: nobody's) be read. */
+static enum spp_wire_end wait_for(int fd, short events, int other, int64_t end)
+{
+	struct pollfd p[] = { { .fd = fd, .events = events },
+		{ .fd = other, .events = POLLIN } };
+
+	for (;;) {
+		int64_t left = end - now();
+		int n = left > 0 ? poll(p, 2, (int)left) : 0;
+
+		if (n < 0 && errno != EINTR)
+			return SPP_WIRE_GONE;
+		if (n == 0)
+			return SPP_WIRE_LATE;
+		if (n > 0)
+			return p[0].revents ? SPP_WIRE_GOOD : SPP_WIRE_OTHER;
+	}
+}
+
+void spp_wire_begin(struct spp_wire *w, int in, int out, int64_t limit)
+{
+	w->in = in;
+	w->out = out;
+	w->limit = limit;
+	/* What a pipe or socket that says POLLOUT takes without blocking. */
+	w->piece = PIPE_BUF;
+	w->from = w->to = w->waits = 0;
+}
+
+void spp_wire_own(struct spp_wire *w)
+{
+	int flags = fcntl(w->out, F_GETFL);
+
+	if (flags >= 0 && fcntl(w->out, F_SETFL, flags | O_NONBLOCK) == 0)
+		w->piece = sizeof(w->written);
+	/* Fewer turns; where it is no pipe or too much, it stays as it is. */
+	(void)fcntl(w->out, F_SETPIPE_SZ, OWN_PIPE);
+}
+
+void spp_wire_close(struct spp_wire *w)
+{
+	if (w->in >= 0)
+		(void)close(w->in);
+	if (w->out >= 0 && w->out != w->in)
+		(void)close(w->out);
+	w->in = w->out = -1;
+}
+
+void spp_wire_forget(struct spp_wire *w)
+{
+	w->from = w->to = 0;
+}
+
+/* All of it. */
+static enum spp_wire_end write_out(
+    struct spp_wire *w, const char *bytes, size_t len)
+{
+	int64_t end = now() + w->limit;
+
+	while (len > 0) {
+		enum spp_wire_end e = wait_for(w->out, POLLOUT, -1, end);
+		ssize_t n;
+
+		if (e != SPP_WIRE_GOOD)
+			return e;
+		n = write(w->out, bytes, len < w->piece ? len : w->piece);
+		if (n < 0 && (errno == EAGAIN || errno == EINTR))
+			continue;
+		if (n <= 0)
+			return SPP_WIRE_GONE;
+		bytes += n;
+		len -= (size_t)n;
+		end = now() + w->limit;
+	}
+	return SPP_WIRE_GOOD;
+}
+
+enum spp_wire_end spp_wire_flush(struct spp_wire *w)
+{
+	size_t len = w->waits;
+
+	w->waits = 0;
+	return write_out(w, w->written, len);
+}
+
+enum spp_wire_end spp_wire_put(
+    struct spp_wire *w, const char *bytes, size_t len)
+{
+	if (len > sizeof(w->written) - w->waits) {
+		enum spp_wire_end e = spp_wire_flush(w);
+
+		if (e != SPP_WIRE_GOOD)
+			return e;
+		/* A whole piece of a message need not be copied. */
+		if (len >= sizeof(w->written) / 2)
+			return write_out(w, bytes, len);
+	}
+	memcpy(w->written + w->waits, bytes, len);
+	w->waits += len;
+	return SPP_WIRE_GOOD;
+}
+
+enum spp_wire_end spp_wire_puts(struct spp_wire *w, const char *text)
+{
+	return spp_wire_put(w, text, strlen(text));
+}
+
+/* --- reading ---------------------------------------------------------------
+ */
+
+/* Reads once, behind what there is. */
+static enum spp_wire_end read_in(struct spp_wire *w, struct spp_wire *other)
+{
+	enum spp_wire_end e = spp_wire_flush(w);
+	ssize_t n;
+
+	if (e != SPP_WIRE_GOOD)
+		return e;
+	if (w->from > 0) {
+		memmove(w->read, w->read + w->from, w->to - w->from);
+		w->to -= w->from;
+		w->from = 0;
+	}
+	if (w->to == sizeof(w->read))
+		return SPP_WIRE_LONG;
+	do {
+		e = wait_for(
+		    w->in, POLLIN, other ? other->in : -1, now() + w->limit);
+		if (e != SPP_WIRE_GOOD)
+			return e;
+		n = read(w->in, w->read + w->to, sizeof(w->read) - w->to);
+	} while (n < 0 && (errno == EAGAIN || errno == EINTR));
+	if (n <= 0)
+		return SPP_WIRE_GONE;
+	w->to += (size_t)n;
+	return SPP_WIRE_GOOD;
+}
+
+/* Throws a line away, of which there is a part. */
+static enum spp_wire_end pass_over(struct spp_wire *w)
+{
+	const char *lf;
+
+	while (!(lf = memchr(w->read + w->from, '\n', w->to - w->from))) {
+		enum spp_wire_end e;
+
+		spp_wire_forget(w);
+		e = read_in(w, NULL);
+		if (e != SPP_WIRE_GOOD)
+			return e;
+	}
+	w->from = (size_t)(lf - w->read) + 1;
+	return SPP_WIRE_LONG;
+}
+
+enum spp_wire_end spp_wire_line(struct spp_wire *w, size_t max,
+    struct spp_wire *other, const char **line, size_t *len)
+{
+	size_t seen = 0; /* of what waits, without LF */
+
+	for (;;) {
+		const char *start = w->read + w->from;
+		const char *lf =
+		    memchr(start + seen, '\n', w->to - w->from - seen);
+		enum spp_wire_end e;
+
+		if (lf) {
+			size_t n = (size_t)(lf - start);
+
+			w->from += n + 1;
+			n -= n > 0 && start[n - 1] == '\r';
+			*line = start;
+			*len = n;
+			return n > max ? SPP_WIRE_LONG : SPP_WIRE_GOOD;
+		}
+		seen = w->to - w->from;
+		if (seen > max + 1)
+			return pass_over(w);
+		e = read_in(w, other);
+		if (e != SPP_WIRE_GOOD)
+			return e;
+	}
+}
+
+enum spp_wire_end spp_wire_more(
+    struct spp_wire *w, const char **bytes, size_t *len)
+{
+	enum spp_wire_end e = read_in(w, NULL);
+
+	*bytes = w->read + w->from;
+	*len = w->to - w->from;
+	return e;
+}
+
+enum spp_wire_end spp_wire_some(
+    struct spp_wire *w, const char **bytes, size_t *len)
+{
+	if (w->from == w->to)
+		return spp_wire_more(w, bytes, len);
+	*bytes = w->read + w->from;
+	*len = w->to - w->from;
+	return SPP_WIRE_GOOD;
+}
+
+void spp_wire_take(struct spp_wire *w, size_t len)
+{
+	w->from += len;
+}

@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * wire - bytes to and from one end, with limits of time: the client on
+ * descriptors 0 and 1, the server on a pair of pipes or a connection. Those of
+ * others stay as they are, blocking or not; nobody waits in read or write.
+ */
+#ifndef SMTP_WIRE_H
+#define SMTP_WIRE_H
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum { SPP_WIRE_SIZE = 65536 };
+
+struct spp_wire {
+	int in, out;     /* may be the same; -1: closed */
+	int64_t limit;   /* ms that the other end may keep us waiting */
+	size_t piece;    /* written at once */
+	size_t from, to; /* in `read`: what has not been taken yet */
+	size_t waits;    /* in `written`: what has not gone yet */
+	char read[SPP_WIRE_SIZE], written[SPP_WIRE_SIZE];
+};
+
+enum spp_wire_end {
+	SPP_WIRE_GONE,  /* closed, or an error; zero, as for all that fails */
+	SPP_WIRE_LATE,  /* the limit is over */
+	SPP_WIRE_LONG,  /* the line was, and is thrown away to its end */
+	SPP_WIRE_OTHER, /* the other wire has something, or is gone */
+	SPP_WIRE_GOOD
+};
+
+void spp_wire_begin(struct spp_wire *w, int in, int out, int64_t limit);
+/* Both descriptors are ours alone: makes them quick. */
+void spp_wire_own(struct spp_wire *w);
+/* Both descriptors; what waits is lost. */
+void spp_wire_close(struct spp_wire *w);
+/* What was read and not yet taken is forgotten (RFC 3207, 4.2). */
+void spp_wire_forget(struct spp_wire *w);
+/* Kept until a flush, or until there is no more room; then written. */
+enum spp_wire_end spp_wire_put(
+    struct spp_wire *w, const char *bytes, size_t len);
+enum spp_wire_end spp_wire_puts(struct spp_wire *w, const char *text);
+enum spp_wire_end spp_wire_flush(struct spp_wire *w);
+/*
+ * The next line, at most max bytes, without its end, LF or CR LF; it lives
+ * until the next call. Before it waits it flushes w. other may be NULL.
+ */
+enum spp_wire_end spp_wire_line(struct spp_wire *w, size_t max,
+    struct spp_wire *other, const char **line, size_t *len);
+/* Reads once, behind what there is; *bytes and *len are all that was not taken.
+ * Flushes as above. LONG: there is no more room. */
+enum spp_wire_end spp_wire_more(
+    struct spp_wire *w, const char **bytes, size_t *len);
+/* The same, unless there are bytes already: then these. */
+enum spp_wire_end spp_wire_some(
+    struct spp_wire *w, const char **bytes, size_t *len);
+/* len of those bytes are done with. */
+void spp_wire_take(struct spp_wire *w, size_t len);
+#endif

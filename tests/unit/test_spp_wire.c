@@ -1,0 +1,211 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * test_spp_wire - lines and bytes from one end, however they come, and none of
+ * them waited for beyond the limit.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "base/mem.h"
+#include "smtp/wire.h"
+
+enum { LIMIT = 5000, SHORT = 20, MAX = 16 };
+
+static struct spp_wire wire, other;
+static int peer, other_peer;
+
+static int begin(struct spp_wire *w)
+{
+	int pair[2];
+
+	if (socketpair(AF_UNIX, SOCK_STREAM, 0, pair) < 0)
+		return -1;
+	spp_wire_begin(w, pair[0], pair[0], LIMIT);
+	return pair[1];
+}
+
+static int make(void **state)
+{
+	(void)state;
+	peer = begin(&wire);
+	other_peer = begin(&other);
+	return peer < 0 || other_peer < 0;
+}
+
+static int end(void **state)
+{
+	(void)state;
+	spp_wire_close(&wire);
+	spp_wire_close(&other);
+	if (peer >= 0)
+		(void)close(peer);
+	return close(other_peer);
+}
+
+static void say(const char *bytes, size_t len)
+{
+	assert_int_equal(write(peer, bytes, len), (ssize_t)len);
+}
+#define SAY(text) say(text, sizeof(text) - 1)
+
+static void line_is(const char *want)
+{
+	const char *line;
+	size_t len;
+
+	assert_int_equal(
+	    spp_wire_line(&wire, MAX, NULL, &line, &len), SPP_WIRE_GOOD);
+	assert_int_equal(len, strlen(want));
+	assert_memory_equal(line, want, len);
+}
+
+static enum spp_wire_end next(void)
+{
+	const char *line;
+	size_t len;
+
+	return spp_wire_line(&wire, MAX, NULL, &line, &len);
+}
+
+static void test_spp_wire_line_takes_both_ends_of_lines(void **state)
+{
+	(void)state;
+	SAY("one\r\ntwo\n\r\n\nthree\rfour\r\r\nrest");
+	line_is("one");
+	line_is("two");
+	line_is("");
+	line_is("");
+	line_is("three\rfour\r");
+	(void)close(peer);
+	peer = -1;
+	/* What has no end is no line. */
+	assert_int_equal(next(), SPP_WIRE_GONE);
+}
+
+static void test_spp_wire_line_comes_in_pieces(void **state)
+{
+	static const char text[] = "HELO a\r\nNOOP\n";
+
+	(void)state;
+	for (size_t cut = 1; cut < sizeof(text) - 1; cut++) {
+		say(text, cut);
+		if (cut > strlen("HELO a\r\n")) {
+			line_is("HELO a");
+			say(text + cut, sizeof(text) - 1 - cut);
+		} else {
+			say(text + cut, sizeof(text) - 1 - cut);
+			line_is("HELO a");
+		}
+		line_is("NOOP");
+	}
+}
+
+static void test_spp_wire_line_throws_long_ones_away(void **state)
+{
+	char text[SPP_WIRE_SIZE + 1];
+
+	(void)state;
+	SAY("0123456789abcdef\r\n0123456789abcdefg\r\nnext\r\n");
+	line_is("0123456789abcdef");
+	assert_int_equal(next(), SPP_WIRE_LONG);
+	line_is("next");
+	memset(text, 'x', sizeof(text));
+	/* As much as a socket takes without a reader, and more than a line. */
+	say(text, sizeof(text));
+	SAY("\nlast\n");
+	assert_int_equal(next(), SPP_WIRE_LONG);
+	line_is("last");
+}
+
+static void test_spp_wire_line_waits_no_longer(void **state)
+{
+	(void)state;
+	wire.limit = SHORT;
+	SAY("half");
+	assert_int_equal(next(), SPP_WIRE_LATE);
+}
+
+static void test_spp_wire_line_looks_at_another(void **state)
+{
+	const char *line;
+	size_t len;
+
+	(void)state;
+	assert_int_equal(write(other_peer, "421 bye\r\n", 9), 9);
+	assert_int_equal(
+	    spp_wire_line(&wire, MAX, &other, &line, &len), SPP_WIRE_OTHER);
+	/* Its own lines come first. */
+	SAY("QUIT\r\n");
+	assert_int_equal(
+	    spp_wire_line(&wire, MAX, &other, &line, &len), SPP_WIRE_GOOD);
+}
+
+static void test_spp_wire_writes_before_it_waits(void **state)
+{
+	char heard[64];
+
+	(void)state;
+	assert_int_equal(spp_wire_puts(&wire, "220 hello\r\n"), SPP_WIRE_GOOD);
+	assert_int_equal(recv(peer, heard, sizeof(heard), MSG_DONTWAIT), -1);
+	SAY("HELO x\r\n");
+	line_is("HELO x");
+	assert_int_equal(recv(peer, heard, sizeof(heard), MSG_DONTWAIT), 11);
+	assert_memory_equal(heard, "220 hello\r\n", 11);
+}
+
+static void test_spp_wire_put_gives_up_in_time(void **state)
+{
+	char piece[SPP_WIRE_SIZE / 2] = { 0 };
+	enum spp_wire_end e = SPP_WIRE_GOOD;
+
+	(void)state;
+	wire.limit = SHORT;
+	/* Nobody reads. */
+	for (size_t i = 0; i < 1000 && e == SPP_WIRE_GOOD; i++)
+		e = spp_wire_put(&wire, piece, sizeof(piece));
+	assert_int_equal(e, SPP_WIRE_LATE);
+}
+
+static void test_spp_wire_forgets_and_takes(void **state)
+{
+	const char *bytes;
+	size_t len;
+
+	(void)state;
+	SAY("STARTTLS\r\nevil\r\n");
+	line_is("STARTTLS");
+	spp_wire_forget(&wire);
+	SAY("good");
+	assert_int_equal(spp_wire_some(&wire, &bytes, &len), SPP_WIRE_GOOD);
+	assert_int_equal(len, 4);
+	assert_memory_equal(bytes, "good", 4);
+	spp_wire_take(&wire, 1);
+	assert_int_equal(spp_wire_some(&wire, &bytes, &len), SPP_WIRE_GOOD);
+	assert_int_equal(len, 3);
+}
+
+#define WIRED(test) cmocka_unit_test_setup_teardown(test, make, end)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		WIRED(test_spp_wire_line_takes_both_ends_of_lines),
+		WIRED(test_spp_wire_line_comes_in_pieces),
+		WIRED(test_spp_wire_line_throws_long_ones_away),
+		WIRED(test_spp_wire_line_waits_no_longer),
+		WIRED(test_spp_wire_line_looks_at_another),
+		WIRED(test_spp_wire_writes_before_it_waits),
+		WIRED(test_spp_wire_put_gives_up_in_time),
+		WIRED(test_spp_wire_forgets_and_takes),
+	};
+
+	return cmocka_run_group_tests_name("spp_wire", tests, NULL, NULL);
+}
