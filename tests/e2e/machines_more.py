@@ -72,8 +72,9 @@ class Qmail(Machine):
         for deb in (servers_real.PACKAGES / "ucspi-tcp-ipv6").glob("*.deb"):
             host.run("dpkg-deb", "-x", deb, self.UCSPI)
         test_qmail.install_qmail(host)
-        shutil.copy(lab.program("relay-ctrl"),
-                    host.path("/usr/local/bin/relay-ctrl"))
+        for name in ("relay-ctrl", "relaypass-spp", "relaypass-spp-queue"):
+            shutil.copy(lab.program(name), host.path(f"/usr/local/bin/{name}"))
+        host.write("/var/qmail/control/smtpplugins", "")
         host.path("/usr/local/bin/relay-ctrl-check").symlink_to("relay-ctrl")
 
     def conf(self):
@@ -87,8 +88,9 @@ class Qmail(Machine):
         return text.replace("\t0 25 \\\n", f"\t0 {port} \\\n")
 
     def script(self, key, port):
-        if key == "relaypass-run":
-            return self.run_file("qmail-run", port)
+        if key in ("relaypass-run", "relaypass-spp"):
+            return self.run_file("qmail-run", port).replace(
+                "relaypass-run --env RBLSMTPD --", key)
         if key == "relay-ctrl-check":
             # What the example opens as root, relaypassd keeps.
             return self.run_file("relay-ctrl-smtpd-run", port).replace(

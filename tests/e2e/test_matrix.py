@@ -11,6 +11,7 @@ import pytest
 import lab
 import machines
 import machines_more as more
+import machines_spp as spp
 import machines_sql as sql
 import matrix
 from matrix import Row
@@ -45,6 +46,8 @@ ROWS = [
         (*POSTFIX, "postmap:sqlite", "database:sqlite")),
     Row("Postfix", "permit_dnswl_client (passes filters; never relays)",
         machines.Postfix, "dnswl", 554, POSTFIX),
+    Row("Postfix", "relaypass-spp, XCLIENT", spp.Postfix, "spp", 553,
+        (*POSTFIX, "tool:dovecot", "deb:ucspi-tcp-ipv6")),
     Row("Sendmail", "socketmap", more.Sendmail, "socketmap", 550, SENDMAIL),
     Row("Sendmail", "popip.db", more.Sendmail, "popip", 550,
         (*SENDMAIL, "kind:berkeley-hash")),
@@ -52,7 +55,10 @@ ROWS = [
         (*SENDMAIL, "kind:berkeley-hash")),
     Row("Sendmail", "access, from text", more.Sendmail, "access", 550,
         SENDMAIL),
+    Row("Sendmail", "relaypass-spp", spp.Sendmail, "spp", 553,
+        (*SENDMAIL, "deb:ucspi-tcp-ipv6")),
     Row("qmail", "relaypass-run", more.Qmail, "relaypass-run", 553, QMAIL),
+    Row("qmail", "relaypass-spp", more.Qmail, "relaypass-spp", 553, QMAIL),
     Row("qmail", "tcprules", more.Qmail, "tcprules", 553, QMAIL),
     Row("qmail", "relay-ctrl-check", more.Qmail, "relay-ctrl-check", 553,
         QMAIL),
@@ -72,6 +78,8 @@ ROWS = [
         (*EXIM_HEAVY, "database:mariadb")),
     Row("Exim", "SQLite table", sql.Exim, "sqlite", 550,
         (*EXIM_HEAVY, "database:sqlite")),
+    Row("Exim", "relaypass-spp", spp.Exim, "spp", 553,
+        (*EXIM, "deb:ucspi-tcp-ipv6")),
     Row("OpenSMTPD", "file", more.OpenSmtpd, "file", 550, OPENSMTPD),
     Row("OpenSMTPD", "db", more.OpenSmtpd, "db", 550, OPENSMTPD),
     Row("qpsmtpd", "ask", more.Qpsmtpd, "ask", 550, QPSMTPD),

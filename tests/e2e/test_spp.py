@@ -1,0 +1,174 @@
+# SPDX-License-Identifier: ISC
+"""relaypass-spp with more than a dialogue: plugins in other languages, many
+sessions at once, ends in the middle, leases of a real relaypassd."""
+
+import contextlib
+import os
+import signal
+import subprocess
+
+import pytest
+
+import lab
+import test_spp_dialogues as dialogues
+
+SESSIONS = int(os.environ.get("RELAYPASS_SPP_SESSIONS", "500"))
+PERL = """#!/usr/bin/perl
+use strict; use warnings;
+print "HX-Perl: $ENV{SMTPRCPTTO} $ENV{SMTPRCPTCOUNTALL}\\n";
+print STDERR "perl saw $ENV{SMTPMAILFROM}\\n";
+print $ENV{SMTPRCPTTO} =~ /^bad/ ? "E550 perl says no\\n" : "N\\n";
+"""
+C = r"""
+#include <stdio.h>
+#include <stdlib.h>
+int main(void)
+{
+	printf("HX-C: %s\nSFROM_C=%s\n", getenv("SMTPHELOHOST"), "yes");
+	return 0;
+}
+"""
+
+
+@pytest.fixture(name="home")
+def make_home(tmp_path):
+    return dialogues.Home(tmp_path)
+
+
+@contextlib.contextmanager
+def session(home, **kwargs):
+    client, process = home.start(**kwargs)
+    talk = dialogues.Talk(client)
+    try:
+        yield talk, process
+    finally:
+        client.close()
+        try:
+            process.wait(dialogues.LIMIT)
+        finally:
+            process.kill()
+            process.wait()
+
+
+def ask(talk, line):
+    talk.send(line.encode() + b"\r\n")
+    reply = talk.line()
+    while reply[3:4] == "-":
+        reply = talk.line()
+    return reply
+
+
+def begin(talk):
+    assert talk.line().startswith("220 ")
+    assert ask(talk, "EHLO client.example").startswith("250 ")
+
+
+def test_plugins_in_perl_and_c(home, tmp_path):
+    home.write("plugins/in-perl", PERL, 0o755)
+    home.write("in-c.c", C)
+    subprocess.run(["cc", "-o", tmp_path / "plugins/in-c", tmp_path / "in-c.c"],
+                   check=True)
+    home.write("control/smtpplugins",
+               "[rcpt]\nplugins/in-perl\n[data]\nplugins/in-c\n")
+    with session(home) as (talk, _):
+        begin(talk)
+        ask(talk, "MAIL FROM:<a@elsewhere.example>")
+        assert ask(talk, "RCPT TO:<bad@test.example>") == "550 perl says no"
+        assert ask(talk, "RCPT TO:<b@test.example>") == "250 ok"
+        assert ask(talk, "DATA") == "354 go ahead"
+        assert ask(talk, "x\r\n.") == "250 ok"
+        ask(talk, "QUIT")
+    message = (tmp_path / "queue/message").read_text("latin-1")
+    assert "X-Perl: bad@test.example 1\nX-Perl: b@test.example 2\n" \
+        "X-C: client.example\n" in message
+    assert "FROM_C=yes\n" in (tmp_path / "queue/environ").read_text("latin-1")
+    assert "perl saw a@elsewhere.example" in home.log.read_text("latin-1")
+
+
+def test_plugin_descriptors(home, tmp_path):
+    """0 is /dev/null, 1 a pipe, 2 the log, and nothing else is open."""
+    home.write("control/smtpplugins", "[helo]\n:ls -l /proc/$$/fd >fds\n")
+    with session(home) as (talk, _):
+        begin(talk)
+    lines = (tmp_path / "fds").read_text().splitlines()
+    fds = {line.split()[-3]: line.split()[-1]
+           for line in lines if " -> " in line}
+    assert fds.pop("0") == "/dev/null"
+    assert fds.pop("1") == str(tmp_path / "fds")  # the shell's own >
+    assert fds.pop("2") == str(home.log)
+    # What the shell keeps of the 1 that it changed.
+    assert all(target.startswith("pipe:") for target in fds.values()), fds
+    assert len(fds) <= 1
+
+
+def test_many_sessions_at_once(home):
+    """All have begun before the first one ends."""
+    home.write("control/smtpplugins", "[rcpt]\n:echo HX-Plugin: yes\n")
+    with contextlib.ExitStack() as stack:
+        talks = [stack.enter_context(session(home, env=["SMTPD_DISCARD=1"]))[0]
+                 for _ in range(SESSIONS)]
+        for talk in talks:
+            begin(talk)
+        for step in ("MAIL FROM:<a@elsewhere.example>",
+                     "RCPT TO:<b@test.example>", "DATA", "x\r\n."):
+            for talk in talks:
+                talk.send(step.encode() + b"\r\n")
+            for talk in talks:
+                assert talk.line()[0] in "23"
+
+
+@pytest.mark.parametrize("cut", range(1, 170, 7))
+def test_client_that_goes_at_any_byte(home, cut):
+    said = b"EHLO client.example\r\nMAIL FROM:<a@elsewhere.example>\r\n" \
+        b"RCPT TO:<b@test.example>\r\nDATA\r\nSubject: x\r\n\r\nbody\r\n" \
+        b".\r\nMAIL FROM:<c@elsewhere.example>\r\nQUIT\r\n"
+    whole = said.index(b"\r\n.\r\n") + 5
+    with session(home) as (talk, process):
+        talk.send(said[:cut])
+        talk.client.shutdown(1)
+        while talk.receive():
+            pass
+        assert process.wait(dialogues.LIMIT) == 0
+    assert (home.directory / "queue/message").exists() == (cut >= whole)
+
+
+@pytest.mark.parametrize("step", ["", "EHLO x", "MAIL FROM:<a@b.example>",
+                                  "RCPT TO:<b@test.example>", "DATA", "body"])
+def test_server_that_dies_at_any_step(home, step):
+    """421, and nothing was taken."""
+    steps = ["EHLO x", "MAIL FROM:<a@b.example>", "RCPT TO:<b@test.example>",
+             "DATA", "body"]
+    with session(home) as (talk, process):
+        talk.line()
+        for line in steps:
+            if line == "body":
+                talk.send(b"body\r\n")
+            elif step:
+                ask(talk, line)
+            if line == step or not step:
+                break
+        for child in lab.children_of(process.pid):
+            os.kill(child, signal.SIGKILL)
+        talk.send(b".\r\n" if step in ("DATA", "body") else b"NOOP\r\n")
+        heard = b""
+        while piece := talk.receive():
+            heard += piece
+        assert heard.startswith(b"421 ") and heard.count(b"\r\n") == 1
+    assert not (home.directory / "queue/message").exists()
+
+
+@pytest.mark.skipif(not lab.shutil.which("valgrind"), reason="no valgrind")
+def test_valgrind(home):
+    """Nothing is read or written that should not be, and nothing is lost."""
+    home.write("control/smtpplugins", "[rcpt]\n:echo HX-A: b; echo SC=d; echo "
+               "LDx\n[helo]\n:echo P250-x\n")
+    if (lab.BUILD / "src/cmd/relaypass-spp-checked").exists():
+        pytest.skip("the sanitizers are in")
+    with session(home, wrapper=["valgrind", "-q", "--error-exitcode=99",
+                                "--leak-check=full"]) as (talk, process):
+        talk.line()
+        for line in ("EHLO x", "MAIL FROM:<a@b.example>", "MAIL FROM:<",
+                     "RCPT TO:<b@test.example>", "RCPT TO:<b@c.example>",
+                     "DATA", "RSET", "QUIT"):
+            ask(talk, line)
+        assert process.wait(60) == 0, home.log.read_text("latin-1")

@@ -1,0 +1,119 @@
+# SPDX-License-Identifier: ISC
+"""relaypass-spp in front of Sendmail, Exim and Postfix, which all relay for
+whoever speaks to them: what a stranger tries, and what O does. That leases are
+heard of is in the matrix (test_matrix.py)."""
+
+import contextlib
+import dataclasses
+
+import pytest
+
+import lab
+import machines_spp as spp
+import matrix
+
+pytestmark = pytest.mark.namespaces
+SERVERS = {"Sendmail": (spp.Sendmail, ("deb:sendmail",)),
+           "Exim": (spp.Exim, ("deb:exim",)),
+           "Postfix": (spp.Postfix, ("tool:postfix", "tool:dovecot"))}
+WAYS_OUT = [
+    "someone@foreign.example",
+    "someone%foreign.example@test.example",
+    '"someone%foreign.example"@test.example',
+    '"someone@foreign.example"@test.example',
+    "@test.example:someone@foreign.example",
+    "foreign.example!someone@test.example",
+    "someone@foreign.example@test.example",
+    "someone@test.example@foreign.example",
+    "someone@[198.51.100.25]",
+    "foreign.example!someone",
+    "someone%foreign.example",
+]
+
+
+@dataclasses.dataclass
+class Row:
+    key: str = "spp"
+
+
+@pytest.fixture(name="machine", scope="module", params=list(SERVERS))
+def make_machine(request, tmp_path_factory):
+    kind, needs = SERVERS[request.param]
+    for need in (*needs, "deb:ucspi-tcp-ipv6"):
+        if why := matrix.missing(need):
+            pytest.skip(why)
+    with contextlib.ExitStack() as stack:
+        yield kind(tmp_path_factory.mktemp("spp"), stack, [Row()])
+
+
+def rcpt(machine, *recipients):
+    """The codes that a stranger's recipients get."""
+    client = machine.stranger
+    client.smtp_open(**client.ends(matrix.FAMILIES[0]), name="s",
+                     port=machine.ports["spp"])
+    try:
+        client.smtp_mail(name="s", sender="stranger@elsewhere.example")
+        return [client.smtp_rcpt(name="s", recipient=to)["code"]
+                for to in recipients]
+    finally:
+        client.hang_up(name="s")
+
+
+@pytest.mark.parametrize("way", WAYS_OUT)
+def test_strangers_ways_out(machine, way):
+    assert rcpt(machine, way)[0] in (553, 555)
+
+
+def test_local_mail_is_taken(machine):
+    client = machine.stranger
+    assert client.smtp(**client.ends(matrix.FAMILIES[0]),
+                       sender="stranger@elsewhere.example",
+                       recipient="alice@test.example",
+                       port=machine.ports["spp"],
+                       message="Subject: hello\n\nhi\n")["code"] == 250
+
+
+def test_o_lets_one_recipient_through(machine):
+    """In the middle of a mail: what was taken before stays taken."""
+    machine.host.write(f"{spp.HOME}/control/smtpplugins",
+                       '[rcpt]\n:case "$SMTPRCPTTO" in via-o@*) echo O;; '
+                       'esac\n')
+    assert rcpt(machine, "alice@test.example", "someone@foreign.example",
+                "via-o@foreign.example", "someone@foreign.example",
+                "alice@test.example") == [250, 553, 250, 553, 250]
+    client = machine.stranger
+    assert client.smtp(**client.ends(matrix.FAMILIES[0]),
+                       sender="stranger@elsewhere.example",
+                       recipient="via-o@foreign.example",
+                       port=machine.ports["spp"],
+                       message="Subject: hello\n\nhi\n")["code"] == 250
+    if isinstance(machine, spp.Postfix):
+        log = machine.host.path("/var/log/postfix.log")
+        lab.wait_for(lambda: "to=<via-o@foreign.example>" in log.read_text(),
+                     "Postfix sends it on")
+        text = log.read_text()
+        assert "client=unknown[203.0.113.8]" in text
+        assert "sasl_username=relaypass" in text
+
+
+def test_a_lease_ends_inside_a_session(machine):
+    client = machine.customer
+    address = "203.0.113.7"
+
+    def rcpt_after_mail():
+        client.smtp_mail(name="c", sender="alice@test.example")
+        code = client.smtp_rcpt(name="c",
+                                recipient="someone@foreign.example")["code"]
+        client.smtp_reset(name="c")
+        return code
+
+    client.smtp_open(**client.ends(matrix.FAMILIES[0]), name="c",
+                     port=machine.ports["spp"])
+    try:
+        assert rcpt_after_mail() == 553
+        machine.log_in(None, address)
+        lab.wait_for(lambda: rcpt_after_mail() == 250, "the lease counts")
+        machine.end_leases(None)
+        lab.wait_for(lambda: rcpt_after_mail() == 553, "its end counts")
+    finally:
+        client.hang_up(name="c")

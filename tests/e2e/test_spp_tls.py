@@ -1,0 +1,131 @@
+# SPDX-License-Identifier: ISC
+"""STARTTLS of relaypass-spp: it has a certificate, the server behind knows
+nothing of TLS."""
+
+import socket
+import ssl
+import subprocess
+
+import pytest
+
+import lab
+import test_spp_dialogues as dialogues
+
+pytestmark = pytest.mark.skipif(
+    not (lab.BUILD / "src/cmd/relaypass-spp-tls").exists(),
+    reason="built without GnuTLS")
+
+
+@pytest.fixture(name="certificate", scope="module")
+def make_certificate(tmp_path_factory):
+    file = tmp_path_factory.mktemp("tls") / "server.pem"
+    subprocess.run(
+        ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days",
+         "2", "-subj", "/CN=mx.test.example", "-keyout", file, "-out",
+         f"{file}.crt"], check=True, capture_output=True)
+    file.write_bytes(file.read_bytes() +
+                     file.with_suffix(".pem.crt").read_bytes())
+    return file
+
+
+class Session:
+    def __init__(self, directory, certificate, env=(), plugins=""):
+        self.home = dialogues.Home(directory)
+        self.home.write("control/smtpplugins", plugins)
+        # TLS wants a real connection.
+        listener = socket.create_server(("127.0.0.1", 0))
+        self.raw = socket.create_connection(listener.getsockname())
+        theirs, _ = listener.accept()
+        listener.close()
+        ours, self.process = self.home.start(
+            env, [f"--certificate={certificate}"], client=theirs)
+        assert ours is None
+        theirs.close()
+        self.talk = dialogues.Talk(self.raw)
+        assert self.talk.line().startswith("220 ")
+
+    def ask(self, line):
+        """The last line of the reply, and all of them."""
+        self.talk.send(line.encode() + b"\r\n")
+        lines = [self.talk.line()]
+        while lines[-1][3:4] == "-":
+            lines.append(self.talk.line())
+        return lines
+
+    def secure(self):
+        context = ssl.create_default_context()
+        context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+        self.talk = dialogues.Talk(context.wrap_socket(self.raw))
+
+    def close(self):
+        self.talk.client.close()
+        assert self.process.wait(dialogues.LIMIT) == 0
+
+
+@pytest.fixture(name="begin")
+def make_session(tmp_path, certificate):
+    made = []
+
+    def begin(**kwargs):
+        made.append(Session(tmp_path, certificate, **kwargs))
+        return made[-1]
+
+    yield begin
+    for session in made:
+        session.close()
+
+
+def test_a_mail_through_tls(begin):
+    s = begin(env=["SMTPD_AUTH=1"])
+    said = s.ask("EHLO client.example")
+    assert "250-STARTTLS" in said or "250 STARTTLS" in said
+    assert not [line for line in said if "PLAIN" in line]
+    assert s.ask("STARTTLS")[0].startswith("220 ")
+    s.secure()
+    said = s.ask("EHLO client.example")
+    assert not [line for line in said if "STARTTLS" in line]
+    assert [line for line in said if "PLAIN" in line]
+    assert s.ask("AUTH PLAIN AGJvYgBzZWNyZXQ=")[0].startswith("235 ")
+    s.ask("MAIL FROM:<a@elsewhere.example>")
+    assert s.ask("RCPT TO:<b@foreign.example>") == ["250 ok"]
+    assert s.ask("DATA")[0].startswith("354 ")
+    s.talk.send(b"x" * 70 + b"\r\n")
+    big = (b"y" * 70 + b"\r\n") * 50000
+    s.talk.send(big)
+    assert s.ask(".") == ["250 ok"]
+    assert s.ask("QUIT")[0].startswith("221 ")
+    s.talk.end()
+    message = (s.home.directory / "queue/message").read_bytes()
+    assert message.count(b"\n") == 50002
+
+
+def test_what_was_said_in_the_clear_is_forgotten(begin):
+    """CVE-2011-0411: commands that somebody put behind STARTTLS."""
+    s = begin(plugins="[mail]\n:echo \"P250-<$SMTPHELOHOST>\"\n")
+    s.ask("EHLO clear.example")
+    s.ask("MAIL FROM:<a@elsewhere.example>")
+    s.talk.send(b"STARTTLS\r\nRCPT TO:<evil@test.example>\r\nNOOP\r\n")
+    assert s.talk.line().startswith("220 ")
+    s.secure()
+    assert s.ask("RCPT TO:<b@test.example>")[0].startswith("503 ")
+    assert s.ask("MAIL FROM:<a@elsewhere.example>") == \
+        ["250-<>", "250 ok"]
+
+
+def test_a_handshake_that_is_none(begin):
+    s = begin()
+    s.ask("EHLO client.example")
+    s.ask("STARTTLS")
+    s.talk.send(b"NOOP\r\n" * 10)
+    # It may send an alert, and it hangs up.
+    while s.talk.receive():
+        pass
+
+
+def test_starttls_once_and_without_words(begin):
+    s = begin()
+    s.ask("EHLO client.example")
+    assert s.ask("STARTTLS now")[0].startswith("501 ")
+    s.ask("STARTTLS")
+    s.secure()
+    assert s.ask("STARTTLS")[0].startswith("503 ")
