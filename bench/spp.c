@@ -1,0 +1,270 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * spp - what relaypass-spp costs in front of a server, against the same server
+ * without it, and a plugin's run against posix_spawn of the same program.
+ *
+ *     bench-spp SERVER RELAYPASS-SPP HOME ROUNDS
+ *
+ * Bare and wrapped take turns, so that both meet the same noise. Prints
+ * "NAME VALUE" lines; ratios are medians of the turns' ratios.
+ */
+#include <fcntl.h>
+#include <spawn.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/mem.h"
+#include "smtp/plugin.h"
+
+enum {
+	SESSIONS = 200, /* a turn */
+	MESSAGES = 5,   /* a session */
+	COMMANDS = 5000,
+	RUNS = 300,
+	BIG = 50000000,
+	PIECE = 1 << 18,
+	LINE = 78,
+	ROUNDS_MAX = 101,
+	REPLY = 4096,
+	NS = 1000000000
+};
+
+extern char **environ;
+
+struct peer {
+	pid_t pid;
+	int fd;
+};
+
+static double now(void)
+{
+	struct timespec ts;
+
+	(void)clock_gettime(CLOCK_MONOTONIC, &ts);
+	return (double)ts.tv_sec + (double)ts.tv_nsec / NS;
+}
+
+static struct peer begin(char *const *argv)
+{
+	posix_spawn_file_actions_t files;
+	struct peer p;
+	int pair[2];
+
+	must(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) == 0);
+	(void)posix_spawn_file_actions_init(&files);
+	(void)posix_spawn_file_actions_adddup2(&files, pair[1], STDIN_FILENO);
+	(void)posix_spawn_file_actions_adddup2(&files, pair[1], STDOUT_FILENO);
+	must(posix_spawn(&p.pid, argv[0], &files, NULL, argv, environ) == 0);
+	(void)posix_spawn_file_actions_destroy(&files);
+	(void)close(pair[1]);
+	p.fd = pair[0];
+	return p;
+}
+
+/* One whole reply of one line. */
+static void hear(struct peer p, char code)
+{
+	char reply[REPLY];
+	size_t n = 0;
+
+	do {
+		ssize_t got = read(p.fd, reply + n, sizeof(reply) - n);
+
+		must(got > 0);
+		n += (size_t)got;
+	} while (reply[n - 1] != '\n');
+	must(reply[0] == code);
+}
+
+static void say(struct peer p, const char *text, char code)
+{
+	size_t len = strlen(text);
+
+	must(write(p.fd, text, len) == (ssize_t)len);
+	hear(p, code);
+}
+
+static double end(struct peer p)
+{
+	struct rusage used;
+
+	say(p, "QUIT\r\n", '2');
+	(void)close(p.fd);
+	must(wait4(p.pid, NULL, 0, &used) == p.pid);
+	return (double)(used.ru_utime.tv_sec + used.ru_stime.tv_sec) +
+	       (double)(used.ru_utime.tv_usec + used.ru_stime.tv_usec) / 1e6;
+}
+
+static void envelope(struct peer p)
+{
+	say(p, "MAIL FROM:<alice@test.example>\r\n", '2');
+	say(p, "RCPT TO:<bob@test.example>\r\n", '2');
+	say(p, "DATA\r\n", '3');
+}
+
+/* Seconds of a turn. */
+static double sessions(char *const *argv)
+{
+	double start = now();
+
+	for (int i = 0; i < SESSIONS; i++) {
+		struct peer p = begin(argv);
+
+		hear(p, '2');
+		say(p, "HELO client.example\r\n", '2');
+		for (int k = 0; k < MESSAGES; k++) {
+			envelope(p);
+			say(p, "Subject: hello\r\n\r\nhello\r\n.\r\n", '2');
+		}
+		(void)end(p);
+	}
+	return now() - start;
+}
+
+/* Seconds a command. */
+static double commands(char *const *argv)
+{
+	struct peer p = begin(argv);
+	double start;
+
+	hear(p, '2');
+	say(p, "HELO client.example\r\n", '2');
+	say(p, "MAIL FROM:<alice@test.example>\r\n", '2');
+	start = now();
+	for (int i = 0; i < COMMANDS; i++)
+		say(p, "RCPT TO:<bob@test.example>\r\n", '2');
+	start = now() - start;
+	(void)end(p);
+	return start / COMMANDS;
+}
+
+/* Seconds of CPU, of the server and what stands before it. */
+static double big(char *const *argv)
+{
+	static char piece[PIECE / LINE * LINE];
+	struct peer p = begin(argv);
+
+	for (size_t i = 0; i < sizeof(piece); i++)
+		piece[i] = i % LINE == LINE - 2   ? '\r'
+			   : i % LINE == LINE - 1 ? '\n'
+						  : 'x';
+	hear(p, '2');
+	say(p, "HELO client.example\r\n", '2');
+	envelope(p);
+	for (size_t sent = 0; sent < BIG; sent += sizeof(piece))
+		for (size_t at = 0; at < sizeof(piece);) {
+			ssize_t n = write(p.fd, piece + at, sizeof(piece) - at);
+
+			must(n > 0);
+			at += (size_t)n;
+		}
+	say(p, ".\r\n", '2');
+	return end(p);
+}
+
+/* --- plugins ---------------------------------------------------------------
+ */
+
+static enum spp_line_wish no_line(void *ctx, const char *line, size_t len)
+{
+	(void)ctx;
+	(void)line;
+	(void)len;
+	return SPP_LINE_MORE;
+}
+
+static double plugins(const char *program)
+{
+	const struct spp_plugin plugin = { .command = program };
+	double start = now();
+
+	for (int i = 0; i < RUNS; i++)
+		must(spp_plugin_run(&plugin, environ, 30000, no_line, NULL) ==
+		     SPP_ENDED);
+	return now() - start;
+}
+
+/* The same, as short as it can be. */
+static double spawns(const char *program)
+{
+	char *const argv[] = { (char *)program, NULL };
+	double start = now();
+
+	for (int i = 0; i < RUNS; i++) {
+		posix_spawn_file_actions_t files;
+		char byte;
+		pid_t pid;
+		int ends[2];
+
+		must(pipe2(ends, O_CLOEXEC) == 0);
+		(void)posix_spawn_file_actions_init(&files);
+		(void)posix_spawn_file_actions_adddup2(
+		    &files, ends[1], STDOUT_FILENO);
+		must(posix_spawn(&pid, program, &files, NULL, argv, environ) ==
+		     0);
+		(void)posix_spawn_file_actions_destroy(&files);
+		(void)close(ends[1]);
+		must(read(ends[0], &byte, 1) == 0);
+		(void)close(ends[0]);
+		must(waitpid(pid, NULL, 0) == pid);
+	}
+	return now() - start;
+}
+
+/* --- all -------------------------------------------------------------------
+ */
+
+static int compare(const void *a, const void *b)
+{
+	const double *x = a, *y = b;
+
+	return (*x > *y) - (*x < *y);
+}
+
+static double median(double *values, int n)
+{
+	qsort(values, (size_t)n, sizeof(*values), compare);
+	return values[n / 2];
+}
+
+int main(int argc, char **argv)
+{
+	char home[REPLY];
+	double a[ROUNDS_MAX], b[ROUNDS_MAX], c[ROUNDS_MAX], d[ROUNDS_MAX];
+	int rounds = argc == 5 ? (int)strtol(argv[4], NULL, 10) : 0;
+	char *const bare[] = { argv[1], NULL };
+	char *const wrapped[] = { argv[2], home, argv[1], NULL };
+
+	if (rounds < 1 || rounds > ROUNDS_MAX) {
+		fprintf(stderr,
+		    "usage: bench-spp SERVER RELAYPASS-SPP HOME ROUNDS\n");
+		return 100;
+	}
+	(void)snprintf(home, sizeof(home), "--home=%s", argv[3]);
+	(void)setenv("SMTPD_DISCARD", "1", 1);
+	(void)setenv("RELAYCLIENT", "", 1);
+	(void)setenv("TCPREMOTEIP", "192.0.2.1", 1);
+	for (int i = 0; i < rounds; i++) {
+		double one = sessions(bare);
+
+		a[i] = one / sessions(wrapped);
+		one = commands(bare);
+		b[i] = commands(wrapped) - one;
+		one = big(bare);
+		c[i] = BIG / 1e6 / (big(wrapped) - one);
+		one = spawns("/bin/true");
+		d[i] = plugins("/bin/true") / one;
+	}
+	printf("session-throughput %.3f\n", median(a, rounds));
+	printf("added-us-a-command %.1f\n", median(b, rounds) * 1e6);
+	printf("message-MB-a-cpu-second %.0f\n", median(c, rounds));
+	printf("plugin-to-posix-spawn %.2f\n", median(d, rounds));
+	return 0;
+}
