@@ -93,15 +93,6 @@ static const char *why(int errnum)
 	}
 }
 
-/* The caller knows that it fits. Returns the new length. */
-static size_t append(char *to, size_t at, const char *text)
-{
-	size_t len = strlen(text);
-
-	memcpy(to + at, text, len + 1);
-	return at + len;
-}
-
 static bool all_of(const char *text, const char *letters, size_t max)
 {
 	size_t len = strspn(text, letters);
@@ -270,7 +261,7 @@ static char **leased_environ(const struct options *o)
 	}
 	for (size_t i = 0; i < o->env_count; i++)
 		env[used++] = o->env[i];
-	append(relayclient, append(relayclient, 0, "RELAYCLIENT="),
+	run_append(relayclient, run_append(relayclient, 0, "RELAYCLIENT="),
 	    o->relayclient);
 	env[used++] = relayclient;
 	env[used] = NULL;

@@ -2,10 +2,11 @@
 /*
  * relaypass-spp-tls - TLS between an SMTP client and relaypass-spp.
  *
- *     relaypass-spp-tls FD CERTIFICATE KEY
+ *     relaypass-spp-tls FD CERTIFICATE KEY MILLISECONDS
  *
  * Called by:  relaypass-spp at STARTTLS; the client is on descriptors 0 and 1,
- *             relaypass-spp on FD. Ends when one of them does.
+ *             relaypass-spp on FD. Ends when one of them does, or when neither
+ *             moves for so long.
  * Calls:      GnuTLS.
  * Not here:   SMTP.
  */
@@ -20,12 +21,21 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/err.h"
+#include "base/mem.h"
 
-enum { PIECE = 16384, HANDSHAKE_MS = 60000, DECIMAL = 10, ARGS = 4 };
+enum {
+	PIECE = 16384,
+	HANDSHAKE_MS = 60000,
+	LAST_MS = 10000,
+	DECIMAL = 10,
+	ARGS = 5
+};
 
 static gnutls_certificate_credentials_t credentials;
 static gnutls_session_t session;
+static int inner; /* relaypass-spp */
 
 static int say(const char *what, const char *why)
 {
@@ -55,120 +65,163 @@ static int begin(const char *certificate, const char *key)
 	return e;
 }
 
-/* For what GnuTLS waits. */
-static bool wait_client(int limit)
-{
-	bool writes = gnutls_record_get_direction(session) == 1;
-	struct pollfd p = { .fd = writes ? STDOUT_FILENO : STDIN_FILENO,
-		.events = writes ? POLLOUT : POLLIN };
+/* --- the handshake ---------------------------------------------------------
+ */
 
-	return poll(&p, 1, limit) > 0;
+/* What GnuTLS waits for, at the client. */
+static short wanted(void)
+{
+	return gnutls_record_get_direction(session) == 1 ? POLLOUT : POLLIN;
 }
 
 static int shake_hands(void)
 {
+	int64_t end = clock_now().boot + HANDSHAKE_MS;
 	int e;
 
-	do {
-		e = gnutls_handshake(session);
-		if (e == GNUTLS_E_AGAIN && !wait_client(HANDSHAKE_MS))
+	while ((e = gnutls_handshake(session)) < 0) {
+		/* Nothing comes from within but its end. */
+		struct pollfd p[] = { { .events = wanted() },
+			{ .fd = inner, .events = POLLIN } };
+		int64_t left = end - clock_now().boot;
+
+		if (gnutls_error_is_fatal(e))
+			break;
+		p->fd = p->events == POLLOUT ? STDOUT_FILENO : STDIN_FILENO;
+		if (e == GNUTLS_E_AGAIN &&
+		    (left <= 0 || poll(p, COUNT_OF(p), (int)left) <= 0 ||
+			p[1].revents))
 			return GNUTLS_E_TIMEDOUT;
-	} while (e < 0 && !gnutls_error_is_fatal(e));
+	}
 	return e;
 }
 
-/* All of it; false: the client is gone. */
-static bool send_client(const char *bytes, size_t len)
-{
-	while (len > 0) {
-		ssize_t n = gnutls_record_send(session, bytes, len);
+/* --- both ways -------------------------------------------------------------
+ * A piece each way: nothing more is read before it has gone on, and neither way
+ * ever waits for the other.
+ */
 
-		if (n == GNUTLS_E_AGAIN && !wait_client(-1))
-			return false;
-		if (n < 0 && gnutls_error_is_fatal((int)n))
-			return false;
-		if (n > 0) {
-			bytes += n;
-			len -= (size_t)n;
-		}
-	}
-	return true;
+struct way {
+	size_t from, to;
+	bool over; /* nothing comes any more */
+	char bytes[PIECE];
+};
+
+static struct way in, out; /* from the client, to the client */
+
+static bool is_empty(const struct way *w)
+{
+	return w->from == w->to;
 }
 
-static bool write_all(int fd, const char *bytes, size_t len)
+/* False: broken. */
+static bool read_client(void)
 {
-	while (len > 0) {
-		ssize_t n = send(fd, bytes, len, MSG_NOSIGNAL);
+	ssize_t n;
 
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n <= 0)
-			return false;
-		bytes += n;
-		len -= (size_t)n;
-	}
-	return true;
-}
-
-/* All that has come; false: nothing more will. */
-static bool pass_in(int inner)
-{
-	char piece[PIECE];
-
-	for (;;) {
-		ssize_t n = gnutls_record_recv(session, piece, sizeof(piece));
-
-		if (n == GNUTLS_E_AGAIN)
-			return true;
-		if (n == 0 || (n < 0 && gnutls_error_is_fatal((int)n)))
-			return false;
-		if (n > 0 && !write_all(inner, piece, (size_t)n))
-			return false;
-	}
-}
-
-static bool pass_out(int inner)
-{
-	char piece[PIECE];
-	ssize_t n = recv(inner, piece, sizeof(piece), 0);
-
-	if (n < 0 && errno == EINTR)
+	if (in.over || !is_empty(&in))
 		return true;
-	return n > 0 && send_client(piece, (size_t)n);
+	n = gnutls_record_recv(session, in.bytes, sizeof(in.bytes));
+	in.over = n == 0 || (n < 0 && gnutls_error_is_fatal((int)n));
+	in.from = 0;
+	in.to = n > 0 ? (size_t)n : 0;
+	if (in.over)
+		/* relaypass-spp may still have something to say. */
+		(void)shutdown(inner, SHUT_WR);
+	return true;
 }
 
-static void pass(int inner)
+static bool write_inner(void)
 {
-	struct pollfd p[] = { { .fd = inner, .events = POLLIN },
-		{ .fd = STDIN_FILENO, .events = POLLIN } };
+	ssize_t n;
 
-	while (poll(p, 2, -1) > 0 || errno == EINTR) {
-		if (p[0].revents && !pass_out(inner))
-			return;
-		if (p[1].revents && !pass_in(inner)) {
-			/* It still hears what is said to it. */
-			(void)shutdown(inner, SHUT_WR);
-			p[1].fd = -1;
-		}
+	if (is_empty(&in))
+		return true;
+	n = send(inner, in.bytes + in.from, in.to - in.from, MSG_NOSIGNAL);
+	if (n > 0)
+		in.from += (size_t)n;
+	return n > 0 || errno == EAGAIN || errno == EINTR;
+}
+
+static bool read_inner(void)
+{
+	ssize_t n;
+
+	if (out.over || !is_empty(&out))
+		return true;
+	n = recv(inner, out.bytes, sizeof(out.bytes), 0);
+	out.over = n == 0;
+	out.from = 0;
+	out.to = n > 0 ? (size_t)n : 0;
+	return n >= 0 || errno == EAGAIN || errno == EINTR;
+}
+
+static bool write_client(void)
+{
+	ssize_t n;
+
+	if (is_empty(&out))
+		return true;
+	n = gnutls_record_send(
+	    session, out.bytes + out.from, out.to - out.from);
+	if (n > 0)
+		out.from += (size_t)n;
+	return n > 0 || !gnutls_error_is_fatal((int)n);
+}
+
+/* One step; false: it is over, or nobody moved within the limit. */
+static bool step(int limit)
+{
+	struct pollfd p[] = { { .fd = STDIN_FILENO }, { .fd = STDOUT_FILENO },
+		{ .fd = inner } };
+	int n;
+
+	if (out.over && is_empty(&out))
+		return false;
+	if (!in.over && is_empty(&in)) {
+		/* A record that is here already makes no poll() return. */
+		if (gnutls_record_check_pending(session) > 0)
+			limit = 0;
+		p[0].events = POLLIN;
+	} else {
+		p[0].fd = -1;
 	}
+	p[1].events = POLLOUT;
+	if (is_empty(&out))
+		p[1].fd = -1;
+	p[2].events = (short)((is_empty(&in) ? 0 : POLLOUT) |
+			      (is_empty(&out) ? POLLIN : 0));
+	n = poll(p, COUNT_OF(p), out.over && limit > LAST_MS ? LAST_MS : limit);
+	if ((n == 0 && limit > 0) || (n < 0 && errno != EINTR))
+		return false;
+	return read_client() && write_inner() && read_inner() && write_client();
+}
+
+static void set_non_blocking(int fd)
+{
+	(void)fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) | O_NONBLOCK);
 }
 
 int main(int argc, char **argv)
 {
-	int inner, e;
+	int limit, e;
 
 	if (argc != ARGS)
-		return say("usage", "relaypass-spp-tls FD CERTIFICATE KEY");
+		return say("usage",
+		    "relaypass-spp-tls FD CERTIFICATE KEY MILLISECONDS");
 	inner = (int)strtol(argv[1], NULL, DECIMAL);
+	limit = (int)strtol(argv[ARGS - 1], NULL, DECIMAL);
 	e = begin(argv[2], argv[3]);
 	if (e < 0)
 		return say(argv[2], gnutls_strerror(e));
-	for (int fd = STDIN_FILENO; fd <= STDOUT_FILENO; fd++)
-		(void)fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) | O_NONBLOCK);
+	set_non_blocking(STDIN_FILENO);
+	set_non_blocking(STDOUT_FILENO);
+	set_non_blocking(inner);
 	e = shake_hands();
 	if (e < 0)
 		return say("the client's handshake failed", gnutls_strerror(e));
-	pass(inner);
+	while (step(limit))
+		;
 	(void)gnutls_bye(session, GNUTLS_SHUT_WR);
 	gnutls_deinit(session);
 	gnutls_certificate_free_credentials(credentials);

@@ -8,6 +8,7 @@
  * Not here:   the session (spp/session.h). Whatever cannot be read at the
  *             beginning, the answer is 421: better no mail than open relay.
  */
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -79,14 +80,21 @@ int main(int argc, char **argv)
 	struct spp_hosts *hosts = NULL, *percent = NULL;
 	struct err err = { 0 };
 	bool off = getenv("NOSPP") != NULL;
-	int code;
+	int code, fd;
 
 	(void)argc;
+	/* Whatever is opened must not get a number that others write to. */
+	do
+		fd = open("/dev/null", O_RDWR | O_CLOEXEC);
+	while (fd >= 0 && fd <= STDERR_FILENO);
+	if (fd < 0)
+		return EXIT_NO;
+	(void)close(fd);
 	spp_options_read(&o, argv);
 	if (getauxval(AT_SECURE))
 		return spp_session_refuse("must not be set-uid or set-gid");
 	/* Other servers would take everybody for a friend. */
-	if (off && !o.local_domains)
+	if (off && !o.local_domains && !o.no_relay)
 		return become_server(&o);
 	if ((!off && read_plan(&o, &plan, &err) < 0) ||
 	    read_hosts(&o, &hosts, &percent, &err) < 0)

@@ -219,6 +219,18 @@ static void store(struct turn *t, struct text *to, size_t max)
 		t->trouble = "wrote too much";
 }
 
+/* RFC 5321, 4.5.2: the server takes a dot away. */
+static void store_header(struct turn *t)
+{
+	char line[SPP_ORDER_MAX + 1];
+	bool dot = t->order.text[0] == '.';
+
+	(void)snprintf(
+	    line, sizeof(line), "%s%s", dot ? "." : "", t->order.text);
+	if (!add_line(&t->h->headers, line, HEADERS_MAX))
+		t->trouble = "wrote too much";
+}
+
 static void obey(struct turn *t)
 {
 	struct spp_hooks *h = t->h;
@@ -240,7 +252,7 @@ static void obey(struct turn *t)
 	case SPP_HEADER:
 		/* What goes on with the one before needs one. */
 		if (h->headers.len > 0 || !strchr(" \t", t->order.text[0]))
-			store(t, &h->headers, HEADERS_MAX);
+			store_header(t);
 		break;
 	case SPP_ADDRESS:
 		change_address(t);

@@ -140,9 +140,14 @@ static bool is_word(const char *text)
  * line: who speaks there is a friend. */
 static bool has_friends(char *const *program)
 {
+	static const char word[] = "-bs";
+	const size_t len = sizeof(word) - 1;
+
 	for (; *program; program++)
-		if (strstr(*program, "-bs"))
-			return true;
+		for (const char *at = *program; (at = strstr(at, word)); at++)
+			if ((at == *program || at[-1] == ' ') &&
+			    (at[len] == '\0' || at[len] == ' '))
+				return true;
 	return false;
 }
 

@@ -24,7 +24,8 @@
 enum {
 	STACK_SIZE = 16384, /* of a child, until it is the plugin */
 	PIECE_SIZE = 4096,
-	NO_EXEC = 120,  /* exit code, as in qmail-spp */
+	NO_EXEC = 120, /* exit code, as in qmail-spp */
+	FDS_MAX = 1024,
 	GRACE_MS = 1000 /* for one that was killed to be gone */
 };
 
@@ -46,10 +47,15 @@ struct run {
 	char line[SPP_ORDER_MAX];
 };
 
-/* Not every C library has it. */
-static bool close_from(unsigned first)
+/* Not every C library has it, nor every kernel (before 5.9). */
+static bool close_from(int first)
 {
-	return syscall(SYS_close_range, first, ~0U, 0) == 0;
+	if (syscall(SYS_close_range, first, ~0U, 0) == 0)
+		return true;
+	/* This process opens few. */
+	for (int fd = first; fd < FDS_MAX; fd++)
+		(void)close(fd);
+	return true;
 }
 
 /* Runs in our memory while we wait: it calls nothing that changes any. */

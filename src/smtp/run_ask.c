@@ -35,6 +35,14 @@ enum {
 	PIECE_SIZE = 256,
 };
 
+size_t run_append(char *to, size_t at, const char *text)
+{
+	size_t len = strlen(text);
+
+	memcpy(to + at, text, len + 1);
+	return at + len;
+}
+
 bool run_is_address(const char *text)
 {
 	size_t len = strspn(text, "0123456789abcdefABCDEF.:");
@@ -83,7 +91,7 @@ static int ask_connect(struct question *q, const char *path)
 		errno = ENAMETOOLONG;
 		return -1;
 	}
-	memcpy(sun.sun_path, path, strlen(path) + 1);
+	(void)run_append(sun.sun_path, 0, path);
 	while (connect(q->fd, (const struct sockaddr *)&sun, sizeof(sun)) < 0) {
 		if (errno != EAGAIN && errno != EINTR)
 			return -1;
@@ -96,14 +104,10 @@ static int ask_connect(struct question *q, const char *path)
 static int ask_send(struct question *q, const char *address)
 {
 	struct pollfd p = { .fd = q->fd, .events = POLLOUT };
-	static const char check[] = "check ";
-	char line[sizeof(check) + ADDRESS_MAX + 1];
-	size_t len = strlen(address);
+	char line[sizeof("check \n") + ADDRESS_MAX];
+	size_t len = run_append(line, run_append(line, 0, "check "), address);
 
-	memcpy(line, check, sizeof(check) - 1);
-	memcpy(line + sizeof(check) - 1, address, len);
-	len += sizeof(check) - 1;
-	line[len++] = '\n';
+	len = run_append(line, len, "\n");
 	/* On a connection there is always room for one short line; a socket
 	 * of datagrams may be full of others'. */
 	while (

@@ -6,7 +6,11 @@
 #ifndef SMTP_RUN_ASK_H
 #define SMTP_RUN_ASK_H
 #include <stdbool.h>
+#include <stddef.h>
 
+/* Puts text and its NUL at to + at, where the caller knows that it fits.
+ * Returns the length with it. */
+size_t run_append(char *to, size_t at, const char *text);
 /* Whether it could be one; relaypassd looks closer. It holds no blank and no
  * newline, whoever set it. */
 bool run_is_address(const char *text);

@@ -98,17 +98,20 @@ static bool has_ended(pid_t pid, int limit)
 	return waitpid(pid, NULL, WNOHANG) != 0;
 }
 
+void spp_child_end(pid_t *pid)
+{
+	if (*pid > 0 && !has_ended(*pid, END_MS)) {
+		(void)kill(*pid, SIGTERM);
+		if (!has_ended(*pid, END_MS))
+			(void)kill(*pid, SIGKILL);
+	}
+	*pid = 0;
+}
+
 void spp_server_close(struct spp_server *s)
 {
 	spp_wire_close(&s->wire);
-	if (s->pid <= 0)
-		return;
-	if (!has_ended(s->pid, END_MS)) {
-		(void)kill(s->pid, SIGTERM);
-		if (!has_ended(s->pid, END_MS))
-			(void)kill(s->pid, SIGKILL);
-	}
-	s->pid = 0;
+	spp_child_end(&s->pid);
 }
 
 /* --- by TCP ----------------------------------------------------------------
@@ -214,21 +217,31 @@ bool spp_server_hear(struct spp_server *s)
 	return true;
 }
 
+bool spp_server_has_more(const struct spp_server *s)
+{
+	struct pollfd p = { .fd = s->wire.in, .events = POLLIN };
+
+	return s->wire.from < s->wire.to || poll(&p, 1, 0) > 0;
+}
+
+/* What it said before, or why it does not listen: 421 only. */
+static bool hear_last(struct spp_server *s)
+{
+	if (spp_server_hear(s) && s->code == CLOSING)
+		return true;
+	spp_server_close(s);
+	return false;
+}
+
 bool spp_server_ask(struct spp_server *s, const char *line)
 {
 	if (!spp_server_is_open(s))
 		return false;
-	/* What was said before nobody asked for is no answer to this. */
-	spp_wire_forget(&s->wire);
-	if (spp_wire_puts(&s->wire, line) != SPP_WIRE_GOOD ||
+	if (spp_server_has_more(s) ||
+	    spp_wire_puts(&s->wire, line) != SPP_WIRE_GOOD ||
 	    spp_wire_puts(&s->wire, "\r\n") != SPP_WIRE_GOOD ||
-	    spp_wire_flush(&s->wire) != SPP_WIRE_GOOD) {
-		/* It may have said why. */
-		if (spp_server_hear(s) && s->code == CLOSING)
-			return true;
-		spp_server_close(s);
-		return false;
-	}
+	    spp_wire_flush(&s->wire) != SPP_WIRE_GOOD)
+		return hear_last(s);
 	return spp_server_hear(s);
 }
 

@@ -31,7 +31,11 @@ int spp_server_connect(
     struct spp_server *s, const char *place, int64_t limit, struct err *err);
 /* The next reply. False: there is none, in time; the server is closed. */
 bool spp_server_hear(struct spp_server *s);
-/* Says a line (without CRLF), and hears the reply. */
+/* Whether it has said something that nobody asked for. */
+bool spp_server_has_more(const struct spp_server *s);
+/* Says a line (without CRLF), and hears the reply; but when it has said
+ * something already, that is heard instead: 421, or it is closed, as nobody
+ * could tell any more which reply is whose. */
 bool spp_server_ask(struct spp_server *s, const char *line);
 /* 2: code 200 to 299, and so on. */
 int spp_server_class(const struct spp_server *s);
@@ -39,4 +43,8 @@ bool spp_server_is_open(const struct spp_server *s);
 /* Nothing more is said to it, whatever it is in the middle of; waits for its
  * end for a while, then ends it. */
 void spp_server_close(struct spp_server *s);
+/* Waits for a child for a while, then ends it. 0: there is none; *pid is 0
+ * then.
+ */
+void spp_child_end(pid_t *pid);
 #endif

@@ -16,7 +16,7 @@
 #include "run_ask.h"
 #include "session_private.h"
 
-enum { COMMAND_MAX = 2048 };
+enum { COMMAND_MAX = 2048, LAST_MS = 5000 };
 
 /* --- the log ---------------------------------------------------------------
  */
@@ -122,19 +122,27 @@ const char *spp_relayclient(const struct spp_session *s)
 
 void spp_ask_lease(struct spp_session *s)
 {
-	bool has = spp_vars_get(s->vars, "RELAYCLIENT") != NULL;
+	bool frozen = s->options->frozen_relayclient;
+	bool has = frozen ? s->frozen != NULL
+			  : spp_vars_get(s->vars, "RELAYCLIENT") != NULL;
 	const char *asked;
 
 	/* tcpserver's rules, AUTH and plugins know better. */
 	if (!*s->address || has != s->granted ||
-	    spp_hooks_relayclient_said(s->hooks))
+	    (!frozen && spp_hooks_relayclient_said(s->hooks)))
 		return;
 	s->granted = run_ask(s->options->socket, s->address, &asked) > 0;
-	if (s->granted && !has)
+	if (s->granted == has)
+		return;
+	free(s->frozen);
+	s->frozen = NULL;
+	if (s->granted) {
+		s->frozen = xstrdup(s->options->relayclient);
 		(void)spp_vars_set(
 		    s->vars, "RELAYCLIENT", s->options->relayclient);
-	else if (!s->granted && has)
+	} else {
 		spp_vars_unset(s->vars, "RELAYCLIENT");
+	}
 }
 
 /* --- commands --------------------------------------------------------------
@@ -243,27 +251,17 @@ static enum spp_next obey(struct spp_session *s, const char *text, size_t len)
 	return handlers[line.command](s, &line);
 }
 
-/* It speaks without being asked when it ends the session. */
+/* It speaks without being asked only when it ends the session. */
 static enum spp_next hear_other(struct spp_session *s)
 {
-	if (!spp_server_hear(&s->server))
-		return spp_say_gone(s);
-	if (s->server.code != SPP_CLOSING) {
-		spp_log(s, "the server said what nobody asked for", "");
-		return SPP_ON;
-	}
-	return spp_say_reply(s);
+	if (spp_server_hear(&s->server) && s->server.code == SPP_CLOSING)
+		return spp_say_reply(s);
+	return spp_say_gone(s);
 }
 
-static enum spp_next next_command(struct spp_session *s)
+enum spp_next spp_no_line(struct spp_session *s, enum spp_wire_end end)
 {
-	const char *text;
-	size_t len;
-
-	switch (spp_wire_line(
-	    &s->client, SPP_LINE_MAX, &s->server.wire, &text, &len)) {
-	case SPP_WIRE_GOOD:
-		return obey(s, text, len);
+	switch (end) {
 	case SPP_WIRE_LONG:
 		return spp_say(s, "500 that line is too long (#5.5.2)");
 	case SPP_WIRE_OTHER:
@@ -272,9 +270,20 @@ static enum spp_next next_command(struct spp_session *s)
 		(void)spp_say(s, "451 timeout (#4.4.2)");
 		return SPP_END;
 	case SPP_WIRE_GONE:
+	case SPP_WIRE_GOOD:
 		break;
 	}
 	return SPP_END;
+}
+
+static enum spp_next next_command(struct spp_session *s)
+{
+	const char *text;
+	size_t len;
+	enum spp_wire_end end = spp_wire_line(
+	    &s->client, SPP_LINE_MAX, &s->server.wire, &text, &len);
+
+	return end == SPP_WIRE_GOOD ? obey(s, text, len) : spp_no_line(s, end);
 }
 
 int spp_session_run(const struct spp_session_env *env)
@@ -301,9 +310,10 @@ int spp_session_run(const struct spp_session_env *env)
 	if (spp_begin(s) == SPP_ON)
 		while (next_command(s) == SPP_ON)
 			;
-	(void)spp_wire_flush(&s->client);
-	spp_wire_close(&s->client);
+	spp_wire_close(&s->server.wire);
+	spp_wire_end(&s->client, LAST_MS);
 	spp_server_close(&s->server);
+	spp_child_end(&s->tls_pid);
 	if (s->queue_fd >= 0)
 		(void)close(s->queue_fd);
 	spp_hooks_free(&s->hooks);

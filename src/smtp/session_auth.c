@@ -12,6 +12,7 @@
 #include "session_private.h"
 
 enum {
+	COMMAND_SIZE = 32, /* AUTH and the mechanism */
 	PLAIN_MAX = SPP_LINE_MAX,
 	CONTINUE = 334,
 	DIGEST_LEN = 32 /* RFC 2195: MD5 in hex */
@@ -41,10 +42,11 @@ static bool name_of_login(char *answer, size_t len, const char **user)
 	return len > 0 && strlen(answer) == len;
 }
 
-/* RFC 2195: user, blank, digest. */
+/* RFC 2195: user, blank, digest. A name with a blank in it is none that two
+ * programs would read alike. */
 static bool name_of_cram_md5(char *answer, size_t len, const char **user)
 {
-	char *blank = strrchr(answer, ' ');
+	char *blank = strchr(answer, ' ');
 
 	if (strlen(answer) != len || !blank || blank == answer ||
 	    strlen(blank + 1) != DIGEST_LEN)
@@ -155,6 +157,7 @@ static enum spp_next conclude(struct spp_session *s)
 		return spp_say_reply(s);
 	}
 	s->authenticated = true;
+	s->granted = false; /* what is set now outlives the lease */
 	if (!spp_vars_get(s->vars, "RELAYCLIENT"))
 		(void)spp_vars_set(s->vars, "RELAYCLIENT", "");
 	if (!s->frozen)
@@ -162,46 +165,68 @@ static enum spp_next conclude(struct spp_session *s)
 	return spp_say_reply(s);
 }
 
-/* Question and answer, until the server has made up its mind. */
-static enum spp_next converse(
-    struct spp_session *s, const struct mechanism *m, bool named)
+/* The client's answer to the server's question. *sent: it has gone on to the
+ * server, whose reply waits; else the client has its reply. */
+static enum spp_next answer_next(
+    struct spp_session *s, const struct mechanism *m, bool named, bool *sent)
 {
+	const char *text;
+	size_t len;
+	char answer[SPP_LINE_MAX + 1];
+	enum spp_wire_end end = spp_wire_line(
+	    &s->client, SPP_LINE_MAX, &s->server.wire, &text, &len);
+	enum spp_result r;
+
+	*sent = false;
+	if (end == SPP_WIRE_LONG && cancel(s, true) == SPP_END)
+		return SPP_END;
+	if (end != SPP_WIRE_GOOD)
+		return spp_no_line(s, end);
+	memcpy(answer, text, len);
+	answer[len] = '\0';
+	if (strcmp(answer, "*") == 0) {
+		forget(s);
+		return spp_pass_on(s, "*");
+	}
+	r = named ? check(s, answer, len) : judge(s, m, answer, len);
+	if (r == SPP_LEAVE)
+		return SPP_END;
+	if (r == SPP_REFUSE)
+		return cancel(s, true);
+	*sent = spp_server_ask(&s->server, answer);
+	explicit_bzero(answer, sizeof(answer));
+	return *sent ? SPP_ON : spp_say_gone(s);
+}
+
+/* Question and answer, until the server has made up its mind. held: the name
+ * that the client gave with LOGIN, for the first question: a server that does
+ * not look at it there must not get another one. */
+static enum spp_next converse(struct spp_session *s, const struct mechanism *m,
+    const char *held, bool named)
+{
+	if (*held && s->server.code == CONTINUE &&
+	    !spp_server_ask(&s->server, held))
+		return spp_say_gone(s);
 	while (s->server.code == CONTINUE) {
-		const char *text;
-		size_t len;
-		char answer[SPP_LINE_MAX + 1];
-		enum spp_result r;
+		bool sent = true;
 
 		if (spp_say_reply(s) == SPP_END ||
-		    spp_wire_line(&s->client, SPP_LINE_MAX, &s->server.wire,
-			&text, &len) != SPP_WIRE_GOOD)
+		    answer_next(s, m, named, &sent) == SPP_END)
 			return SPP_END;
-		memcpy(answer, text, len);
-		answer[len] = '\0';
-		if (strcmp(answer, "*") == 0) {
-			forget(s);
-			return spp_pass_on(s, "*");
-		}
-		r = named ? check(s, answer, len) : judge(s, m, answer, len);
+		if (!sent)
+			return SPP_ON;
 		named = true;
-		if (r == SPP_LEAVE)
-			return SPP_END;
-		if (r == SPP_REFUSE)
-			return cancel(s, true);
-		if (!spp_server_ask(&s->server, answer))
-			return spp_say_gone(s);
-		explicit_bzero(answer, sizeof(answer));
 	}
 	return conclude(s);
 }
 
 enum spp_next spp_do_auth(struct spp_session *s, const struct spp_line *line)
 {
-	char said[SPP_LINE_MAX + 1];
+	char held[SPP_LINE_MAX + 1], said[SPP_LINE_MAX + COMMAND_SIZE];
 	size_t len = 0;
 	const char *initial;
 	const struct mechanism *m;
-	bool named = false;
+	bool named = false, holds;
 
 	while (len < line->len && line->arg[len] != ' ')
 		len++;
@@ -227,9 +252,12 @@ enum spp_next spp_do_auth(struct spp_session *s, const struct spp_line *line)
 	} else if (len > 0) {
 		return spp_say(s, "501 malformed auth input (#5.5.4)");
 	}
-	(void)snprintf(said, sizeof(said), "AUTH %s%s%.*s", m->name,
-	    len ? " " : "", (int)len, initial);
+	(void)snprintf(held, sizeof(held), "%.*s", (int)len, initial);
+	/* LOGIN's goes as an answer. */
+	holds = m->fn == name_of_login;
+	(void)snprintf(said, sizeof(said), "AUTH %s%s%s", m->name,
+	    len == 0 || holds ? "" : " ", holds ? "" : held);
 	if (!spp_server_ask(&s->server, said))
 		return spp_say_gone(s);
-	return converse(s, m, named);
+	return converse(s, m, holds ? held : "", named);
 }

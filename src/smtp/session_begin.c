@@ -72,8 +72,7 @@ static enum spp_next start(struct spp_session *s)
 	struct err err = { 0 };
 	bool good = spp_vars_set(vars, "RELAYCLIENT", "");
 
-	/* Other servers than qmail's look at no QMAILQUEUE. */
-	if (good && !s->options->local_domains)
+	if (good)
 		good = queue_prepare(s, vars);
 	if (!good)
 		(void)err_set(&err, EXIT_AGAIN, "no room for its environment");
@@ -184,7 +183,7 @@ static enum spp_next reach(struct spp_session *s)
 	if (!spp_server_hear(&s->server))
 		return spp_say_gone(s);
 	if (spp_server_class(&s->server) != 2)
-		return SPP_ON; /* the greeting says no */
+		return SPP_ON; /* the greeting says no: the caller looks */
 	return introduce(s, s->logged_in ? s->options->relay_login : NULL);
 }
 
@@ -202,12 +201,17 @@ void spp_remember(struct spp_session *s, size_t from, const char *line)
 /* It takes XCLIENT once a connection: it is said all again in another one. */
 enum spp_next spp_log_in(struct spp_session *s)
 {
-	if (!s->options->connect || s->logged_in)
+	bool auth = s->extensions.auth;
+
+	if (!s->options->connect || s->logged_in || s->authenticated)
 		return SPP_ON;
 	spp_server_close(&s->server);
 	s->logged_in = true;
 	if (reach(s) == SPP_END)
 		return SPP_END;
+	if (spp_server_class(&s->server) != 2)
+		return not_trusted(s, "the server does not greet us again");
+	s->extensions.auth = auth;
 	for (size_t at = 0; at < s->said_len; at += strlen(s->said + at) + 1)
 		if (!spp_server_ask(&s->server, s->said + at) ||
 		    spp_server_class(&s->server) != 2)
@@ -222,9 +226,9 @@ enum spp_next spp_begin(struct spp_session *s)
 	const char *value;
 
 	find_address(s);
-	spp_ask_lease(s);
 	value = spp_vars_get(s->vars, "RELAYCLIENT");
 	s->frozen = value ? xstrdup(value) : NULL;
+	spp_ask_lease(s);
 	s->logged_in = s->options->connect && spp_relayclient(s);
 	if ((s->options->connect ? reach(s) : start(s)) == SPP_END)
 		return SPP_END;

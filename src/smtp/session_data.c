@@ -21,30 +21,6 @@ static void pass(void *ctx, const char *bytes, size_t len)
 		p->end = spp_wire_put(p->to, bytes, len);
 }
 
-static void drop(void *ctx, const char *bytes, size_t len)
-{
-	(void)ctx;
-	(void)bytes;
-	(void)len;
-}
-
-/* Who is still writing does not hear: the rest of the message is read first. */
-static enum spp_next read_rest(struct spp_session *s)
-{
-	enum spp_body_end end = SPP_BODY_MORE;
-	struct spp_body body;
-	const char *bytes;
-	size_t len, used;
-
-	spp_body_begin(&body, SPP_BARE_MEND);
-	while (end != SPP_BODY_DONE &&
-	       spp_wire_some(&s->client, &bytes, &len) == SPP_WIRE_GOOD) {
-		end = spp_body_feed(&body, bytes, len, &used, drop, NULL);
-		spp_wire_take(&s->client, used);
-	}
-	return SPP_END;
-}
-
 /* The client is gone, or silent: the server sees no end, and takes nothing. */
 static enum spp_next leave(struct spp_session *s, enum spp_wire_end end)
 {
@@ -54,25 +30,22 @@ static enum spp_next leave(struct spp_session *s, enum spp_wire_end end)
 	return SPP_END;
 }
 
-/* It sees no end of the message, so it takes nothing. */
+/* The server sees no end of the message, so it takes nothing. What is left of
+ * the message is read and dropped when the session ends. */
 static enum spp_next refuse(struct spp_session *s)
 {
 	spp_server_close(&s->server);
-	(void)read_rest(s);
-	return spp_say(s, "550 a line ended without CR LF, see "
-			  "https://cr.yp.to/docs/smtplf.html (#5.6.0)");
+	(void)spp_say(s, "550 a line ended without CR LF, see "
+			 "https://cr.yp.to/docs/smtplf.html (#5.6.0)");
+	return SPP_END;
 }
 
 /* The server's word about the message; one that has enough says it early. */
-static enum spp_next conclude(struct spp_session *s, bool read, bool written)
+static enum spp_next conclude(struct spp_session *s, bool whole)
 {
-	bool heard = spp_server_hear(&s->server);
-
-	if (!read)
-		(void)read_rest(s);
-	if (!heard)
+	if (!spp_server_hear(&s->server))
 		return spp_say_gone(s);
-	return spp_say_reply(s) == SPP_ON && read && written ? SPP_ON : SPP_END;
+	return spp_say_reply(s) == SPP_ON && whole ? SPP_ON : SPP_END;
 }
 
 static enum spp_next pass_message(struct spp_session *s)
@@ -96,7 +69,8 @@ static enum spp_next pass_message(struct spp_session *s)
 		return refuse(s);
 	if (passage.end == SPP_WIRE_GOOD)
 		passage.end = spp_wire_flush(&s->server.wire);
-	return conclude(s, end == SPP_BODY_DONE, passage.end == SPP_WIRE_GOOD);
+	return conclude(
+	    s, end == SPP_BODY_DONE && passage.end == SPP_WIRE_GOOD);
 }
 
 enum spp_next spp_do_data(struct spp_session *s, const struct spp_line *line)
@@ -119,6 +93,8 @@ enum spp_next spp_do_data(struct spp_session *s, const struct spp_line *line)
 		return spp_say_gone(s);
 	if (s->server.code != GO_AHEAD)
 		return spp_say_reply(s);
+	if (spp_server_has_more(&s->server))
+		return spp_say_gone(s);
 	s->mail = false;
 	headers = spp_hooks_headers(s->hooks, &len);
 	if (spp_wire_put(&s->server.wire, headers, len) != SPP_WIRE_GOOD)

@@ -14,6 +14,8 @@ enum {
 	LINE_SIZE = SPP_PRINTED_SIZE + SPP_PARAMETERS_MAX + 32
 };
 
+static const char refused[] = "553 sorry, that domain isn't in my list of "
+			      "allowed rcpthosts (#5.7.1)";
 static const char bad_syntax[] = "555 syntax error (#5.5.4)";
 
 static enum spp_next say_parameters(struct spp_session *s, int code)
@@ -129,12 +131,18 @@ enum spp_next spp_do_rcpt(struct spp_session *s, const struct spp_line *line)
 	facts.routed = is_routed(s, &to);
 	verdict = spp_judge(facts);
 	if (verdict == SPP_REFUSED)
-		return spp_say(s, "553 sorry, that domain isn't in my list of "
-				  "allowed rcpthosts (#5.7.1)");
+		return spp_say(s, refused);
 	if (verdict == SPP_SUFFIXED && !append(&to, spp_relayclient(s)))
 		return spp_say(s, bad_syntax);
 	r = spp_hook(s, SPP_PASS, &to);
 	if (r == SPP_REFUSE || r == SPP_LEAVE)
 		return r == SPP_LEAVE ? SPP_END : SPP_ON;
-	return tell_server(s, &to, parameters, verdict != SPP_LOCAL);
+	/* That one may have changed it, too. */
+	facts.routed = is_routed(s, &to);
+	if (to.len == 0 || spp_judge(facts) == SPP_REFUSED)
+		return spp_say(s, refused);
+	/* A plugin may have sent it elsewhere; the server must know, too. */
+	return tell_server(s, &to, parameters,
+	    verdict != SPP_LOCAL ||
+		!spp_hosts_have(s->env->hosts, spp_address_domain(&to)));
 }

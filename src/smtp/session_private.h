@@ -29,6 +29,7 @@ struct spp_session {
 	bool mail; /* the server has a sender, and */
 	size_t recipients;
 	bool authenticated, tls;
+	pid_t tls_pid;  /* of relaypass-spp-tls; 0: none */
 	bool logged_in; /* the server behind XCLIENT knows that it may relay */
 	int queue_fd;   /* for the queue program, what plugins set; -1: none */
 	/* HELO, MAIL and each RCPT that the server took, with their NULs. */
@@ -51,6 +52,8 @@ enum spp_next spp_say_reply(struct spp_session *s);
 enum spp_next spp_say_gone(struct spp_session *s);
 /* Says the line to the server, and its answer to the client. */
 enum spp_next spp_pass_on(struct spp_session *s, const char *line);
+/* What is said when there is no line of the client's. */
+enum spp_next spp_no_line(struct spp_session *s, enum spp_wire_end end);
 /* Runs the plugins of a section. SPP_LEAVE ends the session. */
 enum spp_result spp_hook(struct spp_session *s, enum spp_section section,
     struct spp_address *address);

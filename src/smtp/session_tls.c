@@ -5,6 +5,7 @@
  * one needs no library and never holds the key.
  */
 #include <errno.h>
+#include <inttypes.h>
 #include <spawn.h>
 #include <stdio.h>
 #include <string.h>
@@ -17,15 +18,16 @@ enum { NUMBER_SIZE = 16 };
 
 static int spawn_tls(const struct spp_session *s, int inner, pid_t *pid)
 {
-	char number[NUMBER_SIZE], program[SPP_BESIDE_SIZE];
+	char number[NUMBER_SIZE], limit[NUMBER_SIZE], program[SPP_BESIDE_SIZE];
 	char *const argv[] = { program, number, (char *)s->options->certificate,
 		(char *)(s->options->key ? s->options->key
 					 : s->options->certificate),
-		NULL };
+		limit, NULL };
 	posix_spawn_file_actions_t files;
 	int error;
 
 	(void)snprintf(number, sizeof(number), "%d", inner);
+	(void)snprintf(limit, sizeof(limit), "%" PRId64, s->options->limit);
 	spp_beside("relaypass-spp-tls", program);
 	(void)posix_spawn_file_actions_init(&files);
 	/* The same number: it stays open. */
@@ -54,10 +56,12 @@ enum spp_next spp_do_starttls(
     struct spp_session *s, const struct spp_line *line)
 {
 	int pair[2];
-	pid_t pid;
 
 	if (!s->options->certificate)
 		return spp_say(s, "502 unimplemented (#5.5.1)");
+	/* What the server knows of the user it cannot forget. */
+	if (s->authenticated)
+		return spp_say(s, "503 no STARTTLS after AUTH (#5.5.1)");
 	if (s->tls || line->len > 0)
 		return spp_say(
 		    s, s->tls ? "503 TLS is on (#5.5.1)"
@@ -68,7 +72,7 @@ enum spp_next spp_do_starttls(
 		return SPP_END;
 	/* Whoever put commands behind STARTTLS was not the client. */
 	spp_wire_forget(&s->client);
-	errno = spawn_tls(s, pair[1], &pid);
+	errno = spawn_tls(s, pair[1], &s->tls_pid);
 	(void)close(pair[1]);
 	if (errno != 0) {
 		spp_log(s, "cannot run relaypass-spp-tls", strerror(errno));

@@ -10,6 +10,7 @@
 #include <limits.h>
 #include <poll.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -228,4 +229,19 @@ enum spp_wire_end spp_wire_some(
 void spp_wire_take(struct spp_wire *w, size_t len)
 {
 	w->from += len;
+}
+
+void spp_wire_end(struct spp_wire *w, int64_t limit)
+{
+	int64_t end = now() + limit;
+	ssize_t n = 1;
+
+	(void)spp_wire_flush(w);
+	if (shutdown(w->out, SHUT_WR) < 0 && w->out != w->in) {
+		(void)close(w->out);
+		w->out = -1;
+	}
+	while (n > 0 && wait_for(w->in, POLLIN, -1, end) == SPP_WIRE_GOOD)
+		n = read(w->in, w->read, sizeof(w->read));
+	spp_wire_close(w);
 }

@@ -34,6 +34,12 @@ void spp_wire_begin(struct spp_wire *w, int in, int out, int64_t limit);
 void spp_wire_own(struct spp_wire *w);
 /* Both descriptors; what waits is lost. */
 void spp_wire_close(struct spp_wire *w);
+/*
+ * The last words: writes what waits, tells the other end that no more comes,
+ * and reads and drops what it still says, for at most limit ms: whoever closes
+ * while bytes are unread takes back what he said (RFC 1122, 4.2.2.13).
+ */
+void spp_wire_end(struct spp_wire *w, int64_t limit);
 /* What was read and not yet taken is forgotten (RFC 3207, 4.2). */
 void spp_wire_forget(struct spp_wire *w);
 /* Kept until a flush, or until there is no more room; then written. */
