@@ -13,14 +13,17 @@ In `talk` lines begin with
     C: what the client sends, with CR LF    c: the same, Python's escapes, bare
     S: what it must hear, all of it         s: the same, a regular expression
     X  the client hangs up                  E  the server must have hung up
+    W  what was sent has been read
 C lines without an S line between them are sent at once."""
 
 import codecs
+import fcntl
 import os
 import re
-import select
 import socket
 import subprocess
+import sys
+import termios
 
 import pytest
 
@@ -135,9 +138,10 @@ class Talk:
             self.heard += piece
         assert self.heard == b"", f"one too many: {self.heard!r}"
 
-    def is_silent(self):
-        return not self.heard and \
-            not select.select([self.client], [], [], 0)[0]
+    def is_read(self):
+        """What was sent has left this socket's queue (unix(7), SIOCOUTQ)."""
+        left = fcntl.ioctl(self.client, termios.TIOCOUTQ, bytes(4))
+        return int.from_bytes(left, sys.byteorder) == 0
 
 
 def run_talk(lines, client):
@@ -148,7 +152,7 @@ def run_talk(lines, client):
             waiting += text.encode() + b"\r\n"
         elif kind == "c":
             waiting += codecs.escape_decode(text.encode())[0]
-        elif kind in ("S", "s", "E", "X"):
+        elif kind in ("S", "s", "E", "X", "W"):
             talk.send(waiting)
             waiting = b""
             if kind in ("S", "s"):
@@ -156,6 +160,8 @@ def run_talk(lines, client):
                 good = heard == text if kind == "S" else \
                     re.fullmatch(text, heard)
                 assert good, f"line {number}: {text!r} but heard {heard!r}"
+            elif kind == "W":
+                lab.wait_for(talk.is_read, "it has read what was said")
             elif kind == "E":
                 talk.end()
             else:

@@ -96,6 +96,14 @@ def test_o_lets_one_recipient_through(machine):
         assert "sasl_username=relaypass" in text
 
 
+def test_a_plugin_sends_a_local_recipient_elsewhere(machine):
+    machine.host.write(f"{spp.HOME}/control/smtpplugins",
+                       '[rcpt]\n:case "$SMTPRCPTTO" in moved@*) '
+                       'echo Cnew@foreign.example;; esac\n')
+    assert rcpt(machine, "moved@test.example", "moved@foreign.example",
+                "alice@test.example") == [250, 553, 250]
+
+
 def test_a_lease_ends_inside_a_session(machine):
     client = machine.customer
     address = "203.0.113.7"

@@ -2,6 +2,8 @@
 """STARTTLS of relaypass-spp: it has a certificate, the server behind knows
 nothing of TLS."""
 
+import contextlib
+import select
 import socket
 import ssl
 import subprocess
@@ -29,7 +31,7 @@ def make_certificate(tmp_path_factory):
 
 
 class Session:
-    def __init__(self, directory, certificate, env=(), plugins=""):
+    def __init__(self, directory, certificate, env=(), plugins="", options=()):
         self.home = dialogues.Home(directory)
         self.home.write("control/smtpplugins", plugins)
         # TLS wants a real connection.
@@ -38,7 +40,7 @@ class Session:
         theirs, _ = listener.accept()
         listener.close()
         ours, self.process = self.home.start(
-            env, [f"--certificate={certificate}"], client=theirs)
+            env, [f"--certificate={certificate}", *options], client=theirs)
         assert ours is None
         theirs.close()
         self.talk = dialogues.Talk(self.raw)
@@ -110,6 +112,47 @@ def test_what_was_said_in_the_clear_is_forgotten(begin):
     assert s.ask("RCPT TO:<b@test.example>")[0].startswith("503 ")
     assert s.ask("MAIL FROM:<a@elsewhere.example>") == \
         ["250-<>", "250 ok"]
+
+
+def test_who_reads_while_it_writes_is_answered(begin):
+    """More commands at once than all buffers on the way hold."""
+    count = 50000
+    s = begin()
+    s.ask("EHLO client.example")
+    s.ask("STARTTLS")
+    s.secure()
+    socket_ = s.talk.client
+    socket_.setblocking(False)
+    said, heard = memoryview(b"NOOP\r\n" * count), 0
+    while heard < count:
+        with contextlib.suppress(ssl.SSLWantReadError):
+            heard += socket_.recv(65536).count(b"\n")
+        with contextlib.suppress(ssl.SSLWantReadError,
+                                 ssl.SSLWantWriteError):
+            if said:
+                said = said[socket_.send(said[:16384]):]
+                continue
+        assert heard == count or \
+            select.select([socket_], [], [], dialogues.LIMIT)[0], heard
+    assert heard == count
+    socket_.settimeout(dialogues.LIMIT)
+
+
+@pytest.mark.parametrize("when", ["handshake", "session"])
+def test_it_ends_with_its_session(begin, when):
+    """Who says nothing, or reads nothing, keeps no process alive."""
+    s = begin(options=["--timeout=1"])
+    s.ask("EHLO client.example")
+    s.ask("STARTTLS")
+    if when == "session":
+        s.secure()
+        s.ask("EHLO client.example")
+    children = lab.wait_for(lambda: [
+        pid for pid in lab.children_of(s.process.pid)
+        if "spp-tls" in lab.pathlib.Path(f"/proc/{pid}/cmdline").read_text()],
+        "relaypass-spp-tls runs")
+    assert s.process.wait(30) == 0
+    assert not lab.is_running(children[0])
 
 
 def test_a_handshake_that_is_none(begin):
