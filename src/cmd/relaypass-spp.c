@@ -8,6 +8,7 @@
  * Not here:   the session (spp/session.h). Whatever cannot be read at the
  *             beginning, the answer is 421: better no mail than open relay.
  */
+#include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -60,6 +61,25 @@ static int read_hosts(const struct spp_options *o, struct spp_hosts **hosts,
 	return spp_hosts_open(list, NULL, percent, err);
 }
 
+/* Better now than when a client has said STARTTLS. */
+static int look_at_tls(const struct spp_options *o, struct err *err)
+{
+	const char *key = o->key ? o->key : o->certificate;
+	char program[SPP_BESIDE_SIZE];
+
+	if (!o->certificate)
+		return 0;
+	spp_beside("relaypass-spp-tls", program);
+	if (access(program, X_OK) < 0)
+		return err_errno(err, EXIT_AGAIN, errno,
+		    "--certificate needs %s, built with GnuTLS", program);
+	if (access(o->certificate, R_OK) < 0)
+		return err_errno(err, EXIT_AGAIN, errno, "%s", o->certificate);
+	if (access(key, R_OK) < 0)
+		return err_errno(err, EXIT_AGAIN, errno, "%s", key);
+	return 0;
+}
+
 /* NOSPP: as if we were not there, but for the lease. */
 static int become_server(const struct spp_options *o)
 {
@@ -96,7 +116,8 @@ int main(int argc, char **argv)
 	/* Other servers would take everybody for a friend. */
 	if (off && !o.local_domains && !o.no_relay)
 		return become_server(&o);
-	if ((!off && read_plan(&o, &plan, &err) < 0) ||
+	if (look_at_tls(&o, &err) < 0 ||
+	    (!off && read_plan(&o, &plan, &err) < 0) ||
 	    read_hosts(&o, &hosts, &percent, &err) < 0)
 		return spp_session_refuse(err.text);
 	env.plan = off ? NULL : &plan;

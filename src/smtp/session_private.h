@@ -13,7 +13,7 @@
 #include "session.h"
 #include "wire.h"
 
-enum { SPP_CLOSING = 421, SPP_SAID_MAX = 65536, SPP_BESIDE_SIZE = 512 };
+enum { SPP_CLOSING = 421, SPP_SAID_MAX = 65536 };
 
 struct spp_session {
 	const struct spp_session_env *env;
@@ -70,8 +70,6 @@ void spp_remember(struct spp_session *s, size_t from, const char *line);
 /* Tells a server behind XCLIENT that this client may relay. SPP_END: it does
  * not take it, and the client has been told. */
 enum spp_next spp_log_in(struct spp_session *s);
-/* The path of another program of ours, which is where this one is. */
-void spp_beside(const char *name, char out[static SPP_BESIDE_SIZE]);
 /* What plugins have changed so far, before the queue program starts. False: it
  * cannot be told. */
 bool spp_queue_tell(struct spp_session *s);

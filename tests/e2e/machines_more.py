@@ -88,9 +88,10 @@ class Qmail(Machine):
         return text.replace("\t0 25 \\\n", f"\t0 {port} \\\n")
 
     def script(self, key, port):
-        if key in ("relaypass-run", "relaypass-spp"):
-            return self.run_file("qmail-run", port).replace(
-                "relaypass-run --env RBLSMTPD --", key)
+        if key == "relaypass-run":
+            return self.run_file("qmail-run", port)
+        if key == "relaypass-spp":
+            return self.run_file("qmail-spp-run", port)
         if key == "relay-ctrl-check":
             # What the example opens as root, relaypassd keeps.
             return self.run_file("relay-ctrl-smtpd-run", port).replace(

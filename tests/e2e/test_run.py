@@ -14,6 +14,7 @@ import time
 import pytest
 
 import lab
+from answerer import Answerer, drips, hangs, says
 
 # What the wrapped program tells: everything it could have lost on the way.
 DUMP = r"""
@@ -33,50 +34,6 @@ os.write(out, json.dumps({
     "fds": [n for n in fds if n != out and fd(n) and "/fd" not in fd(n)],
     "argv": sys.argv[2:], "uid": os.getuid()}).encode())
 """
-
-
-class Answerer:
-    """A stand-in for relaypassd: `behave` is called with each connection."""
-
-    def __init__(self, path, behave):
-        self.path, self.behave, self.questions = str(path), behave, []
-        self.listener = socket.socket(socket.AF_UNIX)
-        self.listener.bind(self.path)
-        self.listener.listen(16)
-        self.thread = threading.Thread(target=self.serve, daemon=True)
-        self.thread.start()
-
-    def serve(self):
-        with contextlib.suppress(OSError):
-            while True:
-                connection, _ = self.listener.accept()
-                with connection, contextlib.suppress(OSError):
-                    self.behave(self, connection)
-
-    def close(self):
-        self.listener.shutdown(socket.SHUT_RDWR)
-        self.listener.close()
-        self.thread.join(10)
-
-
-def says(*pieces):
-    def behave(answerer, connection):
-        answerer.questions.append(connection.recv(4096))
-        for piece in pieces:
-            connection.sendall(piece)
-    return behave
-
-
-def hangs(answerer, connection):
-    answerer.questions.append(connection.recv(4096))
-    connection.recv(1)  # until the other side goes
-
-
-def drips(answerer, connection):
-    answerer.questions.append(connection.recv(4096))
-    for byte in b"allow ttl=1800":
-        connection.sendall(bytes([byte]))
-        time.sleep(0.2)
 
 
 @pytest.fixture(name="answerer")

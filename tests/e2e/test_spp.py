@@ -9,6 +9,7 @@ import subprocess
 
 import pytest
 
+import answerer
 import lab
 import test_spp_dialogues as dialogues
 
@@ -172,3 +173,71 @@ def test_valgrind(home):
                      "DATA", "RSET", "QUIT"):
             ask(talk, line)
         assert process.wait(60) == 0, home.log.read_text("latin-1")
+
+
+@pytest.mark.parametrize("answer,ok,orders", [
+    ("allow 0 lease", "0", b"O\n"), ("allow 0 lease", "1", b""),
+    ("allow 0 lease", "", b""), ("none", "0", b""), ("", "0", b"")])
+def test_relaypass_rcpt(tmp_path, answer, ok, orders):
+    """O for a client with a lease, at a domain that is not ours, only."""
+    daemon = answerer.Answerer(tmp_path / "ask", answerer.says(
+        answer.encode() + b"\n"))
+    env = {"TCPREMOTEIP": "192.0.2.7", "RELAYPASS_SOCKET": daemon.path,
+           **({"SMTPRCPTHOSTSOK": ok} if ok else {})}
+    done = subprocess.run([lab.program("relaypass-rcpt")], env=env,
+                          check=True, capture_output=True)
+    daemon.close()
+    assert done.stdout == orders
+    assert daemon.questions == ([b"check 192.0.2.7\n"] if ok == "0" else [])
+
+
+def test_relaypass_rcpt_without_relaypassd():
+    done = subprocess.run(
+        [lab.program("relaypass-rcpt")], check=True, capture_output=True,
+        env={"TCPREMOTEIP": "192.0.2.7", "SMTPRCPTHOSTSOK": "0",
+             "RELAYPASS_SOCKET": "/nonexistent/ask"})
+    assert done.stdout == b""
+
+
+def test_relaypass_spp_by_its_verb(home):
+    done = subprocess.run(
+        [lab.program("relaypass"), "spp", f"--home={home.directory}",
+         str(lab.BUILD / "tests/spp/smtpd")], input=b"QUIT\r\n", check=True,
+        capture_output=True, env=home.environ(()))
+    assert done.stdout == b"220 mx.test.example ESMTP\r\n" \
+        b"221 mx.test.example\r\n"
+
+
+@pytest.mark.skipif(not lab.shutil.which("cdb"), reason="no tinycdb")
+def test_morercpthosts(home, tmp_path):
+    """As qmail-newmrh makes it: a key for each line, lower case."""
+    home.write("more", "more.example\n.below.example\n")
+    subprocess.run(
+        ["cdb", "-c", "-m", tmp_path / "control/morercpthosts.cdb"],
+        input=b"more.example \n.below.example \n", check=True)
+    with session(home) as (talk, _):
+        begin(talk)
+        ask(talk, "MAIL FROM:<a@elsewhere.example>")
+        for domain, code in (("more.example", "250"), ("MORE.example", "250"),
+                             ("x.below.example", "250"),
+                             ("below.example", "553"), ("a.more.example",
+                                                        "553")):
+            assert ask(talk, f"RCPT TO:<b@{domain}>").startswith(code), domain
+
+
+def test_a_broken_morercpthosts_takes_no_mail(home):
+    home.write("control/morercpthosts.cdb", "no cdb")
+    with session(home) as (talk, process):
+        assert talk.line().startswith("421 ")
+        assert process.wait(dialogues.LIMIT) == 1
+    assert "morercpthosts" in home.log.read_text()
+
+
+def test_the_example_of_plugins(home):
+    home.write("control/smtpplugins",
+               (lab.EXAMPLES / "smtpplugins").read_text("utf-8"))
+    with session(home) as (talk, _):
+        begin(talk)
+        ask(talk, "MAIL FROM:<>")
+        assert ask(talk, "RCPT TO:<a@test.example>") == "250 ok"
+        assert ask(talk, "RCPT TO:<b@test.example>").startswith("550 ")

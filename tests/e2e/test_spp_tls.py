@@ -172,3 +172,16 @@ def test_starttls_once_and_without_words(begin):
     s.ask("STARTTLS")
     s.secure()
     assert s.ask("STARTTLS")[0].startswith("503 ")
+
+
+@pytest.mark.parametrize("missing", ["--certificate=/nonexistent.pem",
+                                     "--key=/nonexistent.pem"])
+def test_a_file_that_is_not_there(tmp_path, certificate, missing):
+    """Told at the beginning, not when a client has said STARTTLS."""
+    home = dialogues.Home(tmp_path)
+    client, process = home.start(
+        (), [f"--certificate={certificate}", missing])
+    with client:
+        assert dialogues.Talk(client).line().startswith("421 ")
+    assert process.wait(dialogues.LIMIT) == 1
+    assert "/nonexistent.pem: No such file" in home.log.read_text()
