@@ -2,10 +2,10 @@
 /*
  * relaypass-rcpt - a plugin of qmail-spp for [rcpt]: prints "O" when the client
  * has a lease and the recipient's domain is not one of ours, so that a patched
- * qmail-smtpd relays it. For other domains it prints nothing: O would switch
+ * qmail-smtpd relays it. For our own domains it prints nothing: O would switch
  * off what else looks at recipients.
  *
- * Called by:  a patched qmail-smtpd, or relaypass-spp, which needs it not.
+ * Called by:  a patched qmail-smtpd, or relaypass-spp, which does not need it.
  * Calls:      relaypassd.
  */
 #include <stdlib.h>

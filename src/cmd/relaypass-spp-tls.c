@@ -14,6 +14,7 @@
 #include <fcntl.h>
 #include <gnutls/gnutls.h>
 #include <poll.h>
+#include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -87,7 +88,7 @@ static int shake_hands(void)
 
 		if (gnutls_error_is_fatal(e))
 			break;
-		p->fd = p->events == POLLOUT ? STDOUT_FILENO : STDIN_FILENO;
+		p[0].fd = p[0].events == POLLOUT ? STDOUT_FILENO : STDIN_FILENO;
 		if (e == GNUTLS_E_AGAIN &&
 		    (left <= 0 || poll(p, COUNT_OF(p), (int)left) <= 0 ||
 			p[1].revents))
@@ -114,13 +115,12 @@ static bool is_empty(const struct way *w)
 	return w->from == w->to;
 }
 
-/* False: broken. */
-static bool read_client(void)
+static void read_client(void)
 {
 	ssize_t n;
 
 	if (in.over || !is_empty(&in))
-		return true;
+		return;
 	n = gnutls_record_recv(session, in.bytes, sizeof(in.bytes));
 	in.over = n == 0 || (n < 0 && gnutls_error_is_fatal((int)n));
 	in.from = 0;
@@ -128,9 +128,9 @@ static bool read_client(void)
 	if (in.over)
 		/* relaypass-spp may still have something to say. */
 		(void)shutdown(inner, SHUT_WR);
-	return true;
 }
 
+/* False, as of those below: broken. */
 static bool write_inner(void)
 {
 	ssize_t n;
@@ -191,10 +191,14 @@ static bool step(int limit)
 		p[1].fd = -1;
 	p[2].events = (short)((is_empty(&in) ? 0 : POLLOUT) |
 			      (is_empty(&out) ? POLLIN : 0));
+	/* Its end is told again and again; nothing is asked of it now. */
+	if (p[2].events == 0)
+		p[2].fd = -1;
 	n = poll(p, COUNT_OF(p), out.over && limit > LAST_MS ? LAST_MS : limit);
 	if ((n == 0 && limit > 0) || (n < 0 && errno != EINTR))
 		return false;
-	return read_client() && write_inner() && read_inner() && write_client();
+	read_client();
+	return write_inner() && read_inner() && write_client();
 }
 
 static void set_non_blocking(int fd)
@@ -205,6 +209,7 @@ static void set_non_blocking(int fd)
 int main(int argc, char **argv)
 {
 	int limit, e;
+	char go;
 
 	if (argc != ARGS)
 		return say("usage",
@@ -214,6 +219,11 @@ int main(int argc, char **argv)
 	e = begin(argv[2], argv[3]);
 	if (e < 0)
 		return say(argv[2], gnutls_strerror(e));
+	/* relaypass-spp tells the client to begin, then us. */
+	if (send(inner, "+", 1, MSG_NOSIGNAL) != 1 ||
+	    recv(inner, &go, 1, 0) != 1)
+		return EXIT_NO;
+	(void)signal(SIGPIPE, SIG_IGN);
 	set_non_blocking(STDIN_FILENO);
 	set_non_blocking(STDOUT_FILENO);
 	set_non_blocking(inner);

@@ -5,7 +5,7 @@
  *
  * Called by:  tcpserver and its kind, once for each connection.
  * Calls:      relaypassd, the plugins, the server.
- * Not here:   the session (spp/session.h). Whatever cannot be read at the
+ * Not here:   the session (smtp/session.h). Whatever cannot be read at the
  *             beginning, the answer is 421: better no mail than open relay.
  */
 #include <errno.h>
@@ -16,78 +16,77 @@
 #include <sys/auxv.h>
 #include <unistd.h>
 
+#include "base/beside.h"
 #include "base/mem.h"
 #include "smtp/options.h"
 #include "smtp/run_ask.h"
 #include "smtp/session.h"
 
-enum { PATH_SIZE = 1024 };
-
 extern char **environ;
-
-/* A name below home, or a path from the root. */
-static const char *in_home(
-    const struct spp_options *o, const char *name, char out[static PATH_SIZE])
-{
-	(void)snprintf(out, PATH_SIZE, "%s%s%s", *name == '/' ? "" : o->home,
-	    *name == '/' ? "" : "/", name);
-	return out;
-}
 
 static int read_plan(
     const struct spp_options *o, struct spp_plan *plan, struct err *err)
 {
 	const char *file = o->plugins ? o->plugins : getenv("SPPCONFFILE");
-	char path[PATH_SIZE];
+	AUTO_FREE char *path =
+	    spp_in_home(o, file && *file ? file : "control/smtpplugins");
 
-	return spp_plan_read(
-	    in_home(o, file && *file ? file : "control/smtpplugins", path),
-	    plan, err);
+	return spp_plan_read(path, plan, err);
 }
 
 /* Those of qmail, or those of --local-domains. */
 static int read_hosts(const struct spp_options *o, struct spp_hosts **hosts,
     struct spp_hosts **percent, struct err *err)
 {
-	char list[PATH_SIZE], more[PATH_SIZE];
+	AUTO_FREE char *list = spp_in_home(o, "control/rcpthosts");
+	AUTO_FREE char *more = spp_in_home(o, "control/morercpthosts.cdb");
+	AUTO_FREE char *hack = spp_in_home(o, "control/percenthack");
 
-	if (o->local_domains)
-		return spp_hosts_open(o->local_domains, NULL, hosts, err);
-	if (spp_hosts_open(in_home(o, "control/rcpthosts", list),
-		in_home(o, "control/morercpthosts.cdb", more), hosts, err) < 0)
+	if (o->local_path)
+		return spp_hosts_open(o->local_path, NULL, hosts, err);
+	if (spp_hosts_open(list, more, hosts, err) < 0)
 		return -1;
-	if (access(in_home(o, "control/percenthack", list), F_OK) < 0)
-		return 0;
-	return spp_hosts_open(list, NULL, percent, err);
+	if (access(hack, F_OK) == 0)
+		return spp_hosts_open(hack, NULL, percent, err);
+	return errno == ENOENT
+		   ? 0
+		   : err_errno(err, EXIT_AGAIN, errno, "cannot read %s", hack);
 }
 
 /* Better now than when a client has said STARTTLS. */
 static int look_at_tls(const struct spp_options *o, struct err *err)
 {
-	const char *key = o->key ? o->key : o->certificate;
-	char program[SPP_BESIDE_SIZE];
+	char program[BESIDE_MAX];
 
 	if (!o->certificate)
 		return 0;
-	spp_beside("relaypass-spp-tls", program);
-	if (access(program, X_OK) < 0)
-		return err_errno(err, EXIT_AGAIN, errno,
-		    "--certificate needs %s, built with GnuTLS", program);
-	if (access(o->certificate, R_OK) < 0)
-		return err_errno(err, EXIT_AGAIN, errno, "%s", o->certificate);
-	if (access(key, R_OK) < 0)
-		return err_errno(err, EXIT_AGAIN, errno, "%s", key);
+	if (beside_path("relaypass-spp-tls", program, sizeof(program)) < 0 ||
+	    access(program, X_OK) < 0)
+		return err_set(err, EXIT_AGAIN,
+		    "--certificate needs relaypass-spp-tls, built with GnuTLS, "
+		    "beside relaypass-spp");
+	if (access(o->certificate_path, R_OK) < 0)
+		return err_errno(
+		    err, EXIT_AGAIN, errno, "%s", o->certificate_path);
+	if (access(o->key_path, R_OK) < 0)
+		return err_errno(err, EXIT_AGAIN, errno, "%s", o->key_path);
 	return 0;
 }
 
 /* NOSPP: as if we were not there, but for the lease. */
 static int become_server(const struct spp_options *o)
 {
+	AUTO_FREE char *hosts = spp_in_home(o, "control/rcpthosts");
 	const char *address = getenv("TCPREMOTEIP"), *asked;
 
+	if (!address)
+		address = getenv("TCP6REMOTEIP");
 	if (!getenv("RELAYCLIENT") && address &&
 	    run_ask(o->socket, address, &asked) > 0)
 		(void)setenv("RELAYCLIENT", o->relayclient, 1);
+	/* Without it qmail-smtpd would relay for everybody. */
+	if (access(hosts, R_OK) < 0)
+		return spp_session_refuse("cannot read control/rcpthosts");
 	(void)execvp(o->program[0], o->program);
 	return spp_session_refuse("cannot run the server");
 }
@@ -102,7 +101,6 @@ int main(int argc, char **argv)
 	bool off = getenv("NOSPP") != NULL;
 	int code, fd;
 
-	(void)argc;
 	/* Whatever is opened must not get a number that others write to. */
 	do
 		fd = open("/dev/null", O_RDWR | O_CLOEXEC);
@@ -110,7 +108,7 @@ int main(int argc, char **argv)
 	if (fd < 0)
 		return EXIT_NO;
 	(void)close(fd);
-	spp_options_read(&o, argv);
+	spp_options_read(&o, argc, argv);
 	if (getauxval(AT_SECURE))
 		return spp_session_refuse("must not be set-uid or set-gid");
 	/* Other servers would take everybody for a friend. */
@@ -129,5 +127,6 @@ int main(int argc, char **argv)
 	spp_hosts_close(&hosts);
 	spp_hosts_close(&percent);
 	spp_plan_free(&plan);
+	spp_options_free(&o);
 	return code;
 }

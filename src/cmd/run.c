@@ -3,14 +3,14 @@
  * run - `relaypass run`: the same as relaypass-run, which it becomes. A chain
  * that starts often names relaypass-run itself; this one is for a quick try.
  */
-#include "beside.h"
+#include "become.h"
 #include "verb.h"
 
 static int run(const struct verb_env *env, int argc, char **argv)
 {
 	(void)env;
 	(void)argc;
-	return beside_exec("relaypass-run", argv);
+	return become("relaypass-run", argv);
 }
 
 const struct verb verb_run = {

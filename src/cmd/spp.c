@@ -2,14 +2,14 @@
 /*
  * spp - `relaypass spp`: the same as relaypass-spp, which it becomes.
  */
-#include "beside.h"
+#include "become.h"
 #include "verb.h"
 
 static int run(const struct verb_env *env, int argc, char **argv)
 {
 	(void)env;
 	(void)argc;
-	return beside_exec("relaypass-spp", argv);
+	return become("relaypass-spp", argv);
 }
 
 const struct verb verb_spp = {

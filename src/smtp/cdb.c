@@ -39,11 +39,12 @@ bool spp_cdb_has(
     const uint8_t *cdb, size_t size, const char *key, size_t key_len)
 {
 	uint32_t hash = hash_of(key, key_len);
-	const uint8_t *head = cdb + (size_t)(hash % TABLES) * PAIR;
+	const uint8_t *head;
 	size_t table, slots, slot;
 
 	if (size < (size_t)TABLES * PAIR)
 		return false;
+	head = cdb + (size_t)(hash % TABLES) * PAIR;
 	table = number(head);
 	slots = number(head + 4);
 	if (slots == 0 || table > size || slots > (size - table) / PAIR)

@@ -41,8 +41,9 @@ void spp_line_read(const char *text, size_t len, struct spp_line *out);
 /* Whether it has a NUL, CR, LF, or another control byte but tab. */
 bool spp_line_is_clean(const char *text, size_t len);
 /*
- * The parameters behind a path, one blank before each: known keywords of what
- * the server offers only (SIZE BODY AUTH RET ENVID SMTPUTF8; NOTIFY ORCPT).
+ * The parameters behind a path, one blank before each: keywords of our
+ * table only, whether or not the server offers them (SIZE BODY AUTH RET ENVID
+ * SMTPUTF8; NOTIFY ORCPT).
  * False: one is malformed or too long (501), or unknown (555), see *code.
  */
 bool spp_parameters_print(const char *text, size_t len, enum spp_command of,

@@ -339,6 +339,8 @@ static bool run_one(struct turn *t, const struct spp_plugin *p, int64_t limit,
 		*result = SPP_REFUSE;
 		return true;
 	}
+	if (t->trouble)
+		t->h->env.log(t->h->env.ctx, t->trouble, p->command);
 	return result_of(t, result);
 }
 

@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include "base/mem.h"
+#include "file.h"
 
 enum {
 	LIST_MAX = 1 << 26, /* bytes: two million domains */
@@ -62,29 +63,12 @@ static uint64_t hash_of(const char *name, size_t len)
 /* --- the list --------------------------------------------------------------
  */
 
-/* Whole, so that a file that becomes shorter does no harm; with an LF at its
- * end. */
+/* With an LF at its end. */
 static int read_list(struct spp_hosts *h, const char *path, struct err *err)
 {
-	AUTO_CLOSE int fd = open(path, O_RDONLY | O_CLOEXEC);
-	struct stat st;
-	ssize_t n = 0;
-
-	if (fd < 0 || fstat(fd, &st) < 0)
-		return err_errno(
-		    err, EXIT_AGAIN, errno, "cannot read %s", path);
-	if (!S_ISREG(st.st_mode))
-		return err_set(err, EXIT_AGAIN, "%s is not a file", path);
-	if (st.st_size > LIST_MAX)
-		return err_set(err, EXIT_AGAIN, "%s is too large", path);
-	h->text = xmalloc((size_t)st.st_size + 1);
-	do {
-		h->len += (size_t)n;
-		n = read(fd, h->text + h->len, (size_t)st.st_size - h->len);
-	} while (n > 0);
-	if (n < 0)
-		return err_errno(
-		    err, EXIT_AGAIN, errno, "cannot read %s", path);
+	h->text = spp_file_read(path, LIST_MAX, &h->len, err);
+	if (!h->text)
+		return -1;
 	h->text[h->len++] = '\n';
 	return 0;
 }

@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "base/mem.h"
+#include "server.h"
 
 enum {
 	PLUGIN_MS = 30000,
@@ -24,13 +25,13 @@ enum {
 
 static _Noreturn void usage(const char *what, const char *about)
 {
-	(void)dprintf(STDERR_FILENO,
+	(void)dprintf(*what ? STDERR_FILENO : STDOUT_FILENO,
 	    "%s%s%s%susage: relaypass-spp [OPTION]... [--] PROGRAM "
 	    "[ARGUMENT]...\n"
 	    "       relaypass-spp [OPTION]... --connect HOST:PORT\n"
 	    "See relaypass-spp(8).\n",
 	    *what ? "relaypass-spp: " : "", what, about, *what ? "\n" : "");
-	_exit(EXIT_USER);
+	_exit(*what ? EXIT_USER : EXIT_YES);
 }
 
 static int64_t seconds(const char *option, const char *text)
@@ -53,7 +54,7 @@ static enum spp_bare bare(const char *text)
 }
 
 enum {
-	OPT_BARE = 'a',
+	OPT_BARE = 1,
 	OPT_CERTIFICATE,
 	OPT_CONNECT,
 	OPT_FROZEN,
@@ -68,7 +69,8 @@ enum {
 	OPT_PLUGINS,
 	OPT_RELAYCLIENT,
 	OPT_SOCKET,
-	OPT_TIMEOUT
+	OPT_TIMEOUT,
+	OPT_VERBOSE
 };
 
 static const struct option table[] = {
@@ -88,6 +90,7 @@ static const struct option table[] = {
 	{ "relay-login", required_argument, NULL, OPT_LOGIN },
 	{ "socket", required_argument, NULL, OPT_SOCKET },
 	{ "timeout", required_argument, NULL, OPT_TIMEOUT },
+	{ "verbose", no_argument, NULL, OPT_VERBOSE },
 	{ 0 },
 };
 
@@ -103,16 +106,16 @@ static void take(struct spp_options *o, int option)
 		[OPT_PLUGINS] = &o->plugins,
 		[OPT_RELAYCLIENT] = &o->relayclient,
 		[OPT_SOCKET] = &o->socket,
-		[OPT_TIMEOUT] = NULL,
+		[OPT_VERBOSE] = NULL,
 	};
 	bool *const flags[] = {
 		[OPT_FROZEN] = &o->frozen_relayclient,
 		[OPT_NO_RELAY] = &o->no_relay,
 		[OPT_PLAIN] = &o->plain_without_tls,
-		[OPT_TIMEOUT] = NULL,
+		[OPT_VERBOSE] = &o->verbose,
 	};
 
-	if (option < OPT_BARE || option > OPT_TIMEOUT)
+	if (option == OPT_HELP)
 		usage("", "");
 	if (option == OPT_BARE)
 		o->bare = bare(optarg);
@@ -122,10 +125,8 @@ static void take(struct spp_options *o, int option)
 		o->limit = seconds("--timeout", optarg);
 	else if (texts[option])
 		*texts[option] = optarg;
-	else if (flags[option])
-		*flags[option] = true;
 	else
-		usage("", "");
+		*flags[option] = true;
 }
 
 /* What goes into XCLIENT, or behind an address. */
@@ -176,24 +177,47 @@ static void check(const struct spp_options *o)
 		usage("--key wants --certificate", "");
 }
 
-void spp_options_read(struct spp_options *o, char **argv)
+char *spp_in_home(const struct spp_options *o, const char *name)
 {
-	int argc = 0, option;
+	size_t size;
+	char *path;
 
-	while (argv[argc])
-		argc++;
+	if (!name || *name == '/')
+		return name ? xstrdup(name) : NULL;
+	size = strlen(o->home) + strlen(name) + 2;
+	path = xmalloc(size);
+	(void)snprintf(path, size, "%s/%s", o->home, name);
+	return path;
+}
+
+void spp_options_free(struct spp_options *o)
+{
+	free(o->local_path);
+	free(o->certificate_path);
+	free(o->key_path);
+}
+
+void spp_options_read(struct spp_options *o, int argc, char **argv)
+{
+	int option;
+
 	*o = (struct spp_options){ .home = "/var/qmail",
 		.relayclient = "",
 		.plugin_limit = PLUGIN_MS,
 		.limit = SILENT_MS };
 	opterr = 0;
 	/* The server's own options are behind its name. */
-	while ((option = getopt_long(argc, argv, "+", table, NULL)) != -1) {
+	while ((option = getopt_long(argc, argv, "+hv", table, NULL)) != -1) {
 		if (option == '?')
 			usage("unknown option, or its value is missing: ",
 			    argv[optind - 1]);
-		take(o, option);
+		take(o, option == 'h'   ? OPT_HELP
+			: option == 'v' ? OPT_VERBOSE
+					: option);
 	}
 	o->program = argv + optind;
 	check(o);
+	o->local_path = spp_in_home(o, o->local_domains);
+	o->certificate_path = spp_in_home(o, o->certificate);
+	o->key_path = spp_in_home(o, o->key ? o->key : o->certificate);
 }

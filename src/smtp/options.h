@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * options - the command line of relaypass-spp, and what the environment and
- * qmail's control files add to it.
+ * options - the command line of relaypass-spp.
  */
 #ifndef SMTP_OPTIONS_H
 #define SMTP_OPTIONS_H
@@ -29,8 +28,15 @@ struct spp_options {
 	int64_t limit;        /* ms that a client or server may be silent */
 	bool verbose;
 	char **program;
+	/* Of local_domains, certificate and key (or that is in the
+	 * certificate's), from the root. */
+	char *local_path, *certificate_path, *key_path;
 };
 
 /* Exits with EXIT_USER and a usage line when something is wrong. */
-void spp_options_read(struct spp_options *o, char **argv);
+void spp_options_read(struct spp_options *o, int argc, char **argv);
+void spp_options_free(struct spp_options *o);
+/* A path that does not begin at the root begins at home. NULL of NULL; the
+ * caller's to free. */
+char *spp_in_home(const struct spp_options *o, const char *name);
 #endif

@@ -5,14 +5,11 @@
  */
 #include "plan.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include "base/mem.h"
+#include "file.h"
 
 static const char *const names[SPP_SECTIONS] = {
 	[SPP_CONNECTION] = "connection",
@@ -81,48 +78,15 @@ void spp_plan_parse(char *text, size_t len, struct spp_plan *plan)
 	}
 }
 
-/* All bytes of fd; text has room for size. -1: errno. */
-static ssize_t read_all(int fd, char *text, size_t size)
-{
-	size_t len = 0;
-	ssize_t n = 1;
-
-	while (n > 0 && len < size) {
-		n = read(fd, text + len, size - len);
-		if (n > 0)
-			len += (size_t)n;
-		else if (n < 0 && errno == EINTR)
-			n = 1;
-	}
-	return n < 0 ? -1 : (ssize_t)len;
-}
-
 int spp_plan_read(const char *path, struct spp_plan *plan, struct err *err)
 {
-	/* Whoever named a FIFO shall not wait for it. */
-	AUTO_CLOSE int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-	struct stat st;
+	size_t len;
+	char *text = spp_file_read(path, SPP_PLAN_MAX, &len, err);
 
 	*plan = (struct spp_plan){ 0 };
-	if (fd < 0 || fstat(fd, &st) < 0)
-		return err_errno(
-		    err, EXIT_AGAIN, errno, "cannot read %s", path);
-	/* An empty answer of something else would be a plan without plugins. */
-	if (!S_ISREG(st.st_mode))
-		return err_set(err, EXIT_AGAIN, "%s is not a file", path);
-	if (st.st_size > SPP_PLAN_MAX)
-		return err_set(err, EXIT_AGAIN, "%s is longer than %d bytes",
-		    path, SPP_PLAN_MAX);
-	/* One byte to see that it grew, and the NUL. */
-	size_t size = (size_t)st.st_size + 1;
-	AUTO_FREE char *text = xmalloc(size + 1);
-	ssize_t len = read_all(fd, text, size);
-	if (len < 0)
-		return err_errno(
-		    err, EXIT_AGAIN, errno, "cannot read %s", path);
-	if ((size_t)len == size)
-		return err_set(err, EXIT_AGAIN, "%s grows", path);
-	spp_plan_parse(take_ptr(&text), (size_t)len, plan);
+	if (!text)
+		return -1;
+	spp_plan_parse(text, len, plan);
 	return 0;
 }
 

@@ -36,7 +36,7 @@ typedef enum spp_line_wish spp_line_fn(void *ctx, const char *line, size_t len);
 /*
  * env as execve(2) wants it. limit: ms. Descriptors 0 to 2 must be open here,
  * SIGCHLD must not be ignored, and there must be no handlers of signals, as one
- * could run in the child on our memory. Linux 5.9 or newer.
+ * could run in the child on our memory. Linux 5.3 or newer (pidfd).
  */
 enum spp_end spp_plugin_run(const struct spp_plugin *p, char *const *env,
     int64_t limit, spp_line_fn *fn, void *ctx);

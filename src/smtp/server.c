@@ -22,7 +22,6 @@
 enum {
 	END_MS = 10000, /* for a server whose input has ended */
 	PLACE_SIZE = 300,
-	CLOSING = 421,
 	HUNDRED = 100
 };
 
@@ -138,6 +137,14 @@ static bool split(
 	return true;
 }
 
+bool spp_server_is_place(const char *place)
+{
+	char host[PLACE_SIZE];
+	const char *port;
+
+	return split(place, host, &port);
+}
+
 static int connect_to(const struct addrinfo *a, int64_t limit)
 {
 	AUTO_CLOSE int fd =
@@ -167,14 +174,16 @@ int spp_server_connect(
 	struct addrinfo *found = NULL;
 	char host[PLACE_SIZE];
 	const char *port;
-	int fd = -1;
+	int fd = -1, error;
 
 	s->pid = 0;
 	if (!split(place, host, &port))
 		return err_set(err, EXIT_USER,
 		    "%s: expected HOST:PORT or [ADDRESS]:PORT", place);
-	if (getaddrinfo(host, port, &want, &found) != 0)
-		return err_set(err, EXIT_AGAIN, "%s: no such host", place);
+	error = getaddrinfo(host, port, &want, &found);
+	if (error != 0)
+		return err_set(
+		    err, EXIT_AGAIN, "%s: %s", place, gai_strerror(error));
 	errno = ECONNREFUSED;
 	for (const struct addrinfo *a = found; a && fd < 0; a = a->ai_next)
 		fd = connect_to(a, limit);
@@ -203,12 +212,11 @@ bool spp_server_hear(struct spp_server *s)
 		return false;
 	if (len > 0)
 		state = spp_reply_read(bytes, len, &s->code, &used);
-	while (state == SPP_REPLY_MORE && len <= sizeof(s->reply) &&
+	while (state == SPP_REPLY_MORE &&
 	       spp_wire_more(w, &bytes, &len) == SPP_WIRE_GOOD)
 		state = spp_reply_read(bytes, len, &s->code, &used);
-	if (state != SPP_REPLY_WHOLE || used > sizeof(s->reply)) {
-		s->code = 0;
-		spp_server_close(s);
+	if (state != SPP_REPLY_WHOLE) {
+		spp_wire_close(&s->wire);
 		return false;
 	}
 	memcpy(s->reply, bytes, used);
@@ -227,9 +235,9 @@ bool spp_server_has_more(const struct spp_server *s)
 /* What it said before, or why it does not listen: 421 only. */
 static bool hear_last(struct spp_server *s)
 {
-	if (spp_server_hear(s) && s->code == CLOSING)
+	if (spp_server_hear(s) && s->code == SPP_CLOSING)
 		return true;
-	spp_server_close(s);
+	spp_wire_close(&s->wire);
 	return false;
 }
 

@@ -13,6 +13,8 @@
 #include "reply.h"
 #include "wire.h"
 
+enum { SPP_CLOSING = 421 }; /* the code of a server's last words */
+
 struct spp_server {
 	struct spp_wire wire;
 	pid_t pid; /* 0: none */
@@ -26,10 +28,12 @@ struct spp_server {
  */
 int spp_server_start(struct spp_server *s, char *const *argv, char *const *env,
     int kept, int64_t limit, struct err *err);
+/* Whether it is one that can be connected to. */
+bool spp_server_is_place(const char *place);
 /* place: "HOST:PORT" or "[ADDRESS]:PORT". */
 int spp_server_connect(
     struct spp_server *s, const char *place, int64_t limit, struct err *err);
-/* The next reply. False: there is none, in time; the server is closed. */
+/* The next reply. False: there is none, in time; the wire is closed. */
 bool spp_server_hear(struct spp_server *s);
 /* Whether it has said something that nobody asked for. */
 bool spp_server_has_more(const struct spp_server *s);

@@ -6,6 +6,7 @@
  */
 #include "session.h"
 
+#include <errno.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -77,7 +78,7 @@ enum spp_next spp_say_reply(struct spp_session *s)
 
 enum spp_next spp_say_gone(struct spp_session *s)
 {
-	spp_log(s, "the server is gone", "");
+	spp_log(s, "the server is gone, or silent", "");
 	(void)spp_say(s, "421 the mail server is gone, try again (#4.3.0)");
 	return SPP_END;
 }
@@ -102,10 +103,12 @@ static void log_plugin(void *ctx, const char *what, const char *plugin)
 	spp_log(ctx, what, plugin);
 }
 
-enum spp_result spp_hook(struct spp_session *s, enum spp_section section,
-    struct spp_address *address)
+bool spp_hook_stops(struct spp_session *s, enum spp_section section,
+    struct spp_address *address, enum spp_result *r, enum spp_next *next)
 {
-	return spp_hooks_run(s->hooks, section, address);
+	*r = spp_hooks_run(s->hooks, section, address);
+	*next = *r == SPP_LEAVE ? SPP_END : SPP_ON;
+	return *r == SPP_LEAVE || *r == SPP_REFUSE;
 }
 
 /* --- who may relay ---------------------------------------------------------
@@ -120,18 +123,36 @@ const char *spp_relayclient(const struct spp_session *s)
 		   : spp_vars_get(s->vars, "RELAYCLIENT");
 }
 
+/* Who may not ask has set something up wrongly; who runs no relaypassd may mean
+ * it. */
+static void tell_unasked(struct spp_session *s, const char *asked)
+{
+	char why[COMMAND_MAX];
+
+	if (s->told || (errno != EACCES && !s->options->verbose))
+		return;
+	s->told = true;
+	(void)snprintf(why, sizeof(why), "%s: %s%s", asked, strerror(errno),
+	    errno == EACCES ? ", see the listener's group" : "");
+	spp_log(s, "no lease, as relaypassd cannot be asked", why);
+}
+
 void spp_ask_lease(struct spp_session *s)
 {
 	bool frozen = s->options->frozen_relayclient;
 	bool has = frozen ? s->frozen != NULL
 			  : spp_vars_get(s->vars, "RELAYCLIENT") != NULL;
 	const char *asked;
+	int answer;
 
 	/* tcpserver's rules, AUTH and plugins know better. */
 	if (!*s->address || has != s->granted ||
 	    (!frozen && spp_hooks_relayclient_said(s->hooks)))
 		return;
-	s->granted = run_ask(s->options->socket, s->address, &asked) > 0;
+	answer = run_ask(s->options->socket, s->address, &asked);
+	if (answer < 0)
+		tell_unasked(s, asked);
+	s->granted = answer > 0;
 	if (s->granted == has)
 		return;
 	free(s->frozen);
@@ -155,18 +176,18 @@ enum spp_next spp_do_helo(struct spp_session *s, const struct spp_line *line)
 	const struct spp_offer offer = { .starttls =
 					     s->options->certificate && !s->tls,
 		.plain_and_login = s->tls || s->options->plain_without_tls };
+	const bool esmtp = line->command == SPP_C_EHLO;
 	enum spp_result r;
+	enum spp_next next;
 	size_t len;
 
 	(void)snprintf(said, sizeof(said), "%.*s", (int)line->len, line->arg);
 	if (!spp_vars_set(s->vars, "SMTPHELOHOST", said))
 		return spp_say(s, spp_no_room);
-	r = spp_hook(s, SPP_HELO, NULL);
-	if (r == SPP_REFUSE || r == SPP_LEAVE)
-		return r == SPP_LEAVE ? SPP_END : SPP_ON;
-	s->esmtp = line->command == SPP_C_EHLO;
-	(void)snprintf(said, sizeof(said), "%s %.*s",
-	    s->esmtp ? "EHLO" : "HELO", (int)line->len, line->arg);
+	if (spp_hook_stops(s, SPP_HELO, NULL, &r, &next))
+		return next;
+	(void)snprintf(said, sizeof(said), "%s %.*s", esmtp ? "EHLO" : "HELO",
+	    (int)line->len, line->arg);
 	if (!spp_server_ask(&s->server, said))
 		return spp_say_gone(s);
 	if (spp_server_class(&s->server) != 2)
@@ -174,7 +195,7 @@ enum spp_next spp_do_helo(struct spp_session *s, const struct spp_line *line)
 	s->mail = false;
 	spp_remember(s, 0, said);
 	s->hello_len = s->said_len;
-	if (!s->esmtp)
+	if (!esmtp)
 		return spp_say_reply(s);
 	len = spp_reply_offer(s->server.reply, s->server.len, offer,
 	    &s->extensions, out, sizeof(out));
@@ -296,6 +317,7 @@ int spp_session_run(const struct spp_session_env *env)
 		.say = say_line,
 		.log = log_plugin,
 		.ctx = s };
+	bool failed;
 
 	s->env = env;
 	s->options = env->options;
@@ -318,6 +340,7 @@ int spp_session_run(const struct spp_session_env *env)
 		(void)close(s->queue_fd);
 	spp_hooks_free(&s->hooks);
 	free(s->frozen);
+	failed = s->failed;
 	free(s);
-	return EXIT_YES;
+	return failed ? EXIT_NO : EXIT_YES;
 }

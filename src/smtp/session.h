@@ -20,13 +20,10 @@ struct spp_session_env {
 	struct spp_vars *vars;
 };
 
-enum { SPP_BESIDE_SIZE = 512 };
-
-/* The path of another program of ours, which is where this one is. */
-void spp_beside(const char *name, char out[static SPP_BESIDE_SIZE]);
 /* Runs to its end, with the client on descriptors 0 and 1. Returns the exit
  * code. */
 int spp_session_run(const struct spp_session_env *env);
-/* For a session that cannot begin: 421, and `why` to the log. */
+/* For a session that cannot begin: 421, and `why` to the log. Returns the exit
+ * code. */
 int spp_session_refuse(const char *why);
 #endif

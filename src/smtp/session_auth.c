@@ -85,7 +85,7 @@ static const struct mechanism *find(
 static bool is_printable(const char *text)
 {
 	for (; *text; text++)
-		if (*text < ' ' || *text == '\x7f')
+		if ((unsigned char)*text < ' ' || *text == '\x7f')
 			return false;
 	return true;
 }
@@ -103,7 +103,6 @@ static enum spp_result check(
 	unsigned char answer[PLAIN_MAX];
 	long n = spp_base64_read(text, len, answer, sizeof(answer));
 
-	explicit_bzero(answer, sizeof(answer));
 	return n < 0 ? malformed(s) : SPP_GO;
 }
 
@@ -122,17 +121,15 @@ static enum spp_result judge(struct spp_session *s, const struct mechanism *m,
 	 */
 	if (n < 0 || !m->fn((char *)answer, (size_t)n, &user) ||
 	    !is_printable(user)) {
-		explicit_bzero(answer, sizeof(answer));
 		return malformed(s);
 	}
 	good = spp_vars_set(s->vars, "SMTPAUTHUSER", user) &&
 	       spp_vars_set(s->vars, "SMTPAUTHMETHOD", m->name);
-	explicit_bzero(answer, sizeof(answer));
 	if (!good) {
 		(void)spp_say(s, spp_no_room);
 		return SPP_REFUSE;
 	}
-	return spp_hook(s, SPP_AUTH, NULL);
+	return spp_hooks_run(s->hooks, SPP_AUTH, NULL);
 }
 
 static void forget(struct spp_session *s)
@@ -194,7 +191,6 @@ static enum spp_next answer_next(
 	if (r == SPP_REFUSE)
 		return cancel(s, true);
 	*sent = spp_server_ask(&s->server, answer);
-	explicit_bzero(answer, sizeof(answer));
 	return *sent ? SPP_ON : spp_say_gone(s);
 }
 

@@ -4,6 +4,7 @@
  * client, the plugins of [connection], and the greeting.
  */
 #include <arpa/inet.h>
+#include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -11,11 +12,17 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "base/beside.h"
 #include "base/mem.h"
 #include "queue.h"
 #include "session_private.h"
 
-enum { SAID_SIZE = 512, NUMBER_SIZE = 16 };
+enum {
+	SAID_SIZE = 512,
+	NUMBER_SIZE = 16,
+	BEGIN_MS =
+	    60000 /* that the server has for each step until its greeting */
+};
 
 /* As inet_ntop() writes it; "": tcpserver told none that is one. */
 static void find_address(struct spp_session *s)
@@ -31,60 +38,56 @@ static void find_address(struct spp_session *s)
 		(void)inet_ntop(AF_INET6, &a, s->address, sizeof(s->address));
 }
 
+static enum spp_next fail(
+    struct spp_session *s, const char *why, const char *about)
+{
+	spp_log(s, why, about);
+	(void)spp_say(
+	    s, "421 the mail server is not ready, try again (#4.3.0)");
+	s->failed = true;
+	return SPP_END;
+}
+
 /* --- a program -------------------------------------------------------------
  * It takes every recipient. What plugins put into the environment later is read
  * by its queue program, from a file that has no name.
  */
 
-void spp_beside(const char *name, char out[static SPP_BESIDE_SIZE])
+static int queue_prepare(
+    struct spp_session *s, struct spp_vars *vars, struct err *err)
 {
-	char us[SPP_BESIDE_SIZE / 2];
-	ssize_t len = readlink("/proc/self/exe", us, sizeof(us) - 1);
-	const char *slash;
-
-	us[len < 0 ? 0 : len] = '\0';
-	slash = strrchr(us, '/');
-	(void)snprintf(out, SPP_BESIDE_SIZE, "%.*s/%s",
-	    slash ? (int)(slash - us) : 0, us, name);
-}
-
-/* False: it is not whole. */
-static bool queue_prepare(struct spp_session *s, struct spp_vars *vars)
-{
-	char number[NUMBER_SIZE], program[SPP_BESIDE_SIZE];
+	char number[NUMBER_SIZE], program[BESIDE_MAX];
 	const char *queue = spp_vars_get(vars, "QMAILQUEUE");
 
+	if (beside_path("relaypass-spp-queue", program, sizeof(program)) < 0 ||
+	    access(program, X_OK) < 0)
+		return err_set(err, EXIT_AGAIN,
+		    "relaypass-spp-queue must stand beside relaypass-spp");
 	s->queue_fd = memfd_create("relaypass-spp", MFD_CLOEXEC);
 	if (s->queue_fd < 0)
-		return false;
+		return err_errno(err, EXIT_AGAIN, errno, "memfd_create");
 	(void)snprintf(number, sizeof(number), "%d", s->queue_fd);
-	spp_beside("relaypass-spp-queue", program);
 	/* What is set for the server alone. */
 	spp_vars_mark(s->vars, "RELAYCLIENT");
-	return spp_vars_set(vars, SPP_QUEUE_FD, number) &&
-	       (!queue || spp_vars_set(vars, SPP_QUEUE_PROGRAM, queue)) &&
-	       spp_vars_set(vars, "QMAILQUEUE", program);
+	if (spp_vars_set(vars, SPP_QUEUE_FD, number) &&
+	    (!queue || spp_vars_set(vars, SPP_QUEUE_PROGRAM, queue)) &&
+	    spp_vars_set(vars, "QMAILQUEUE", program) &&
+	    spp_vars_set(vars, "RELAYCLIENT", ""))
+		return 0;
+	return err_set(err, EXIT_AGAIN, "its environment is too large");
 }
 
 static enum spp_next start(struct spp_session *s)
 {
 	struct spp_vars *vars = spp_vars_new(spp_vars_environ(s->vars));
 	struct err err = { 0 };
-	bool good = spp_vars_set(vars, "RELAYCLIENT", "");
+	bool good =
+	    queue_prepare(s, vars, &err) == 0 &&
+	    spp_server_start(&s->server, s->options->program,
+		spp_vars_environ(vars), s->queue_fd, BEGIN_MS, &err) == 0;
 
-	if (good)
-		good = queue_prepare(s, vars);
-	if (!good)
-		(void)err_set(&err, EXIT_AGAIN, "no room for its environment");
-	good = good && spp_server_start(&s->server, s->options->program,
-			   spp_vars_environ(vars), s->queue_fd,
-			   s->options->limit, &err) == 0;
 	spp_vars_free(&vars);
-	if (good)
-		return SPP_ON;
-	spp_log(s, err.text, "");
-	(void)spp_say(s, "421 the mail server does not start (#4.3.0)");
-	return SPP_END;
+	return good ? SPP_ON : fail(s, err.text, "");
 }
 
 bool spp_queue_tell(struct spp_session *s)
@@ -104,14 +107,9 @@ bool spp_queue_tell(struct spp_session *s)
  * client for this machine.
  */
 
-static const char not_ready[] =
-    "421 the mail server is not ready, try again (#4.3.0)";
-
 static enum spp_next not_trusted(struct spp_session *s, const char *why)
 {
-	spp_log(s, why, s->options->connect);
-	(void)spp_say(s, not_ready);
-	return SPP_END;
+	return fail(s, why, s->options->connect);
 }
 
 static bool may_say(const struct spp_session *s, const char *word)
@@ -148,9 +146,9 @@ static enum spp_next introduce(struct spp_session *s, const char *login)
 	if (!say_hello(s) || !s->extensions.xclient || !may_say(s, "ADDR"))
 		return not_trusted(
 		    s, "the server does not take XCLIENT ADDR from us");
-	len = snprintf(said, sizeof(said), "XCLIENT ADDR=%s%s NAME=%s",
-	    strchr(s->address, ':') ? "IPV6:" : "", s->address,
-	    "[UNAVAILABLE]");
+	len =
+	    snprintf(said, sizeof(said), "XCLIENT ADDR=%s%s NAME=[UNAVAILABLE]",
+		strchr(s->address, ':') ? "IPV6:" : "", s->address);
 	if (port && *port && strspn(port, "0123456789") == strlen(port) &&
 	    strlen(port) < NUMBER_SIZE && may_say(s, "PORT"))
 		len += snprintf(
@@ -173,15 +171,13 @@ static enum spp_next reach(struct spp_session *s)
 	struct err err = { 0 };
 
 	if (!*s->address)
-		return not_trusted(s, "no TCPREMOTEIP to tell to");
+		return not_trusted(
+		    s, "TCPREMOTEIP is not set: start this from tcpserver");
 	if (spp_server_connect(
-		&s->server, s->options->connect, s->options->limit, &err) < 0) {
-		spp_log(s, err.text, "");
-		(void)spp_say(s, not_ready);
-		return SPP_END;
-	}
+		&s->server, s->options->connect, BEGIN_MS, &err) < 0)
+		return fail(s, err.text, "");
 	if (!spp_server_hear(&s->server))
-		return spp_say_gone(s);
+		return not_trusted(s, "the server said nothing");
 	if (spp_server_class(&s->server) != 2)
 		return SPP_ON; /* the greeting says no: the caller looks */
 	return introduce(s, s->logged_in ? s->options->relay_login : NULL);
@@ -212,6 +208,7 @@ enum spp_next spp_log_in(struct spp_session *s)
 	if (spp_server_class(&s->server) != 2)
 		return not_trusted(s, "the server does not greet us again");
 	s->extensions.auth = auth;
+	s->server.wire.limit = s->options->limit;
 	for (size_t at = 0; at < s->said_len; at += strlen(s->said + at) + 1)
 		if (!spp_server_ask(&s->server, s->said + at) ||
 		    spp_server_class(&s->server) != 2)
@@ -234,17 +231,16 @@ enum spp_next spp_begin(struct spp_session *s)
 		return SPP_END;
 	/* From here on everything but the server is below home. */
 	if (s->env->plan && s->env->plan->count > 0 &&
-	    chdir(s->options->home) < 0) {
-		spp_log(
+	    chdir(s->options->home) < 0)
+		return fail(
 		    s, "cannot go to the home of plugins", s->options->home);
-		(void)spp_say(s, not_ready);
-		return SPP_END;
-	}
-	r = spp_hook(s, SPP_CONNECTION, NULL);
+	r = spp_hooks_run(s->hooks, SPP_CONNECTION, NULL);
 	if (r == SPP_LEAVE)
 		return SPP_END;
 	if (!s->options->connect && !spp_server_hear(&s->server))
-		return spp_say_gone(s);
+		return fail(
+		    s, "the server said nothing", s->options->program[0]);
+	s->server.wire.limit = s->options->limit;
 	/* E stands for the greeting; but not for one that says no. */
 	if (r == SPP_REFUSE && spp_server_class(&s->server) == 2)
 		return SPP_ON;

@@ -24,7 +24,7 @@ static void pass(void *ctx, const char *bytes, size_t len)
 /* The client is gone, or silent: the server sees no end, and takes nothing. */
 static enum spp_next leave(struct spp_session *s, enum spp_wire_end end)
 {
-	spp_server_close(&s->server);
+	spp_wire_close(&s->server.wire);
 	if (end == SPP_WIRE_LATE)
 		(void)spp_say(s, "451 timeout (#4.4.2)");
 	return SPP_END;
@@ -34,7 +34,9 @@ static enum spp_next leave(struct spp_session *s, enum spp_wire_end end)
  * the message is read and dropped when the session ends. */
 static enum spp_next refuse(struct spp_session *s)
 {
-	spp_server_close(&s->server);
+	spp_wire_close(&s->server.wire);
+	spp_log(s, "a message with a bare CR or LF was refused",
+	    "see --bare-newlines");
 	(void)spp_say(s, "550 a line ended without CR LF, see "
 			 "https://cr.yp.to/docs/smtplf.html (#5.6.0)");
 	return SPP_END;
@@ -76,6 +78,7 @@ static enum spp_next pass_message(struct spp_session *s)
 enum spp_next spp_do_data(struct spp_session *s, const struct spp_line *line)
 {
 	enum spp_result r;
+	enum spp_next next;
 	const char *headers;
 	size_t len;
 
@@ -84,9 +87,8 @@ enum spp_next spp_do_data(struct spp_session *s, const struct spp_line *line)
 		return spp_say(s, "503 MAIL first (#5.5.1)");
 	if (s->recipients == 0)
 		return spp_say(s, "503 RCPT first (#5.5.1)");
-	r = spp_hook(s, SPP_DATA, NULL);
-	if (r == SPP_REFUSE || r == SPP_LEAVE)
-		return r == SPP_LEAVE ? SPP_END : SPP_ON;
+	if (spp_hook_stops(s, SPP_DATA, NULL, &r, &next))
+		return next;
 	if (!spp_queue_tell(s))
 		return spp_say(s, spp_no_room);
 	if (!spp_server_ask(&s->server, "DATA"))

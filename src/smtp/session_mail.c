@@ -9,19 +9,14 @@
 #include "judge.h"
 #include "session_private.h"
 
-enum {
-	BAD_PARAMETER = 501,
-	LINE_SIZE = SPP_PRINTED_SIZE + SPP_PARAMETERS_MAX + 32
-};
+enum { LINE_SIZE = SPP_PRINTED_SIZE + SPP_PARAMETERS_MAX + 32 };
 
-static const char refused[] = "553 sorry, that domain isn't in my list of "
-			      "allowed rcpthosts (#5.7.1)";
 static const char bad_syntax[] = "555 syntax error (#5.5.4)";
 
 static enum spp_next say_parameters(struct spp_session *s, int code)
 {
 	return spp_say(
-	    s, code == BAD_PARAMETER
+	    s, code == SPP_BAD_PARAMETER
 		   ? "501 those parameters are malformed (#5.5.4)"
 		   : "555 a parameter that was not offered (#5.5.4)");
 }
@@ -33,17 +28,17 @@ enum spp_next spp_do_mail(struct spp_session *s, const struct spp_line *line)
 	char said[LINE_SIZE];
 	const char *rest;
 	enum spp_result r;
+	enum spp_next next;
 	int code = 0;
 
 	if (!spp_path_read(line->arg, line->len, &sender, &rest))
 		return spp_say(s, bad_syntax);
-	spp_ask_lease(s);
-	r = spp_hook(s, SPP_MAIL, &sender);
-	if (r == SPP_REFUSE || r == SPP_LEAVE)
-		return r == SPP_LEAVE ? SPP_END : SPP_ON;
 	if (!spp_parameters_print(rest, line->len - (size_t)(rest - line->arg),
 		SPP_C_MAIL, parameters, &code))
 		return say_parameters(s, code);
+	spp_ask_lease(s);
+	if (spp_hook_stops(s, SPP_MAIL, &sender, &r, &next))
+		return next;
 	(void)spp_address_print(&sender, printed);
 	(void)snprintf(
 	    said, sizeof(said), "MAIL FROM:<%s>%s", printed, parameters);
@@ -81,6 +76,14 @@ static bool append(struct spp_address *a, const char *suffix)
 	       spp_address_set(text, (size_t)len, a);
 }
 
+static enum spp_next refuse(struct spp_session *s, const struct spp_address *to)
+{
+	if (s->options->verbose)
+		spp_log(s, "may not relay", to->text);
+	return spp_say(s, "553 sorry, that domain isn't in my list of "
+			  "allowed rcpthosts (#5.7.1)");
+}
+
 static enum spp_next tell_server(struct spp_session *s,
     const struct spp_address *to, const char *parameters, bool relays)
 {
@@ -100,7 +103,11 @@ static enum spp_next tell_server(struct spp_session *s,
 		spp_hooks_rcpt_accepted(s->hooks);
 		s->recipients++;
 		spp_remember(s, s->said_len, said);
+	} else if (relays) {
+		spp_log(s, "the server refuses who may relay", to->text);
 	}
+	if (relays && s->options->verbose)
+		spp_log(s, "relays", to->text);
 	return spp_say_reply(s);
 }
 
@@ -111,7 +118,9 @@ enum spp_next spp_do_rcpt(struct spp_session *s, const struct spp_line *line)
 	struct spp_facts facts = { .relayclient = spp_relayclient(s) != NULL };
 	enum spp_verdict verdict;
 	enum spp_result r;
+	enum spp_next next;
 	const char *rest;
+	bool relays;
 	int code = 0;
 
 	if (!s->mail)
@@ -123,26 +132,25 @@ enum spp_next spp_do_rcpt(struct spp_session *s, const struct spp_line *line)
 		return say_parameters(s, code);
 	facts.listed = spp_hosts_have(s->env->hosts, spp_address_domain(&to));
 	spp_hooks_rcpt(s->hooks, facts.relayclient || facts.listed);
-	r = spp_hook(s, SPP_RCPT, &to);
-	if (r == SPP_REFUSE || r == SPP_LEAVE)
-		return r == SPP_LEAVE ? SPP_END : SPP_ON;
+	if (spp_hook_stops(s, SPP_RCPT, &to, &r, &next))
+		return next;
 	facts.ok = r == SPP_GO_UNCHECKED && !s->options->no_relay;
 	facts.relayclient = spp_relayclient(s) != NULL;
 	facts.routed = is_routed(s, &to);
 	verdict = spp_judge(facts);
 	if (verdict == SPP_REFUSED)
-		return spp_say(s, refused);
+		return refuse(s, &to);
 	if (verdict == SPP_SUFFIXED && !append(&to, spp_relayclient(s)))
 		return spp_say(s, bad_syntax);
-	r = spp_hook(s, SPP_PASS, &to);
-	if (r == SPP_REFUSE || r == SPP_LEAVE)
-		return r == SPP_LEAVE ? SPP_END : SPP_ON;
+	if (spp_hook_stops(s, SPP_PASS, &to, &r, &next))
+		return next;
 	/* That one may have changed it, too. */
 	facts.routed = is_routed(s, &to);
-	if (to.len == 0 || spp_judge(facts) == SPP_REFUSED)
-		return spp_say(s, refused);
-	/* A plugin may have sent it elsewhere; the server must know, too. */
-	return tell_server(s, &to, parameters,
-	    verdict != SPP_LOCAL ||
-		!spp_hosts_have(s->env->hosts, spp_address_domain(&to)));
+	/* A plugin may have sent it elsewhere; the server must know. */
+	relays = verdict != SPP_LOCAL ||
+		 !spp_hosts_have(s->env->hosts, spp_address_domain(&to));
+	if (to.len == 0 || spp_judge(facts) == SPP_REFUSED ||
+	    (relays && s->options->no_relay))
+		return refuse(s, &to);
+	return tell_server(s, &to, parameters, relays);
 }

@@ -13,7 +13,7 @@
 #include "session.h"
 #include "wire.h"
 
-enum { SPP_CLOSING = 421, SPP_SAID_MAX = 65536 };
+enum { SPP_SAID_MAX = 65536 };
 
 struct spp_session {
 	const struct spp_session_env *env;
@@ -24,9 +24,10 @@ struct spp_session {
 	struct spp_server server;
 	struct spp_extensions extensions;
 	char *frozen; /* RELAYCLIENT at the beginning; NULL: it was not set */
+	bool failed;  /* to begin */
+	bool told;    /* why relaypassd was not asked */
 	bool granted; /* RELAYCLIENT stands for a lease */
-	bool esmtp;
-	bool mail; /* the server has a sender, and */
+	bool mail;    /* the server has a sender, and */
 	size_t recipients;
 	bool authenticated, tls;
 	pid_t tls_pid;  /* of relaypass-spp-tls; 0: none */
@@ -54,9 +55,10 @@ enum spp_next spp_say_gone(struct spp_session *s);
 enum spp_next spp_pass_on(struct spp_session *s, const char *line);
 /* What is said when there is no line of the client's. */
 enum spp_next spp_no_line(struct spp_session *s, enum spp_wire_end end);
-/* Runs the plugins of a section. SPP_LEAVE ends the session. */
-enum spp_result spp_hook(struct spp_session *s, enum spp_section section,
-    struct spp_address *address);
+/* Runs the plugins of a section. True: the command is over, and *next follows.
+ */
+bool spp_hook_stops(struct spp_session *s, enum spp_section section,
+    struct spp_address *address, enum spp_result *r, enum spp_next *next);
 /* To stderr: "relaypass-spp: ADDRESS: what about". */
 void spp_log(const struct spp_session *s, const char *what, const char *about);
 /* NULL: the client may not relay; else what is put behind its recipients. */

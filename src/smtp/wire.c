@@ -28,6 +28,8 @@ static enum spp_wire_end wait_for(int fd, short events, int other, int64_t end)
 	struct pollfd p[] = { { .fd = fd, .events = events },
 		{ .fd = other, .events = POLLIN } };
 
+	if (fd < 0)
+		return SPP_WIRE_GONE;
 	for (;;) {
 		int64_t left = end - now();
 		int n = left > 0 ? poll(p, 2, (int)left) : 0;

@@ -8,7 +8,7 @@
  *             with the client, who tries again: without what plugins decided
  *             (such as another queue program) it must not go on.
  */
-#include "queue.h"
+#include "smtp/queue.h"
 
 #include <fcntl.h>
 #include <stdbool.h>
@@ -19,7 +19,7 @@
 #include <unistd.h>
 
 #include "base/mem.h"
-#include "vars.h"
+#include "smtp/vars.h"
 
 extern char **environ;
 
