@@ -75,6 +75,8 @@ class Qmail(Machine):
         for name in ("relay-ctrl", "relaypass-spp", "relaypass-spp-queue"):
             shutil.copy(lab.program(name), host.path(f"/usr/local/bin/{name}"))
         host.write("/var/qmail/control/smtpplugins", "")
+        host.write("/var/qmail/bin/qmail-queue",
+                   "#!/bin/sh\nexec cat >/var/qmail/queue/$$.msg\n", 0o755)
         host.path("/usr/local/bin/relay-ctrl-check").symlink_to("relay-ctrl")
 
     def conf(self):

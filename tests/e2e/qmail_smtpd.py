@@ -59,7 +59,9 @@ def queue(home, sender, recipients, body):
     program = os.environ.get("QMAILQUEUE")
     if program:
         envelope = " ".join(["F" + sender] + ["T" + r for r in recipients])
+        # qmail-smtpd closes nothing for it.
         done = subprocess.run([program], input=body, check=False,
+                              close_fds=False,
                               env={**os.environ, "ENVELOPE": envelope})
         return done.returncode == 0
     fd, path = tempfile.mkstemp(dir=f"{home}/queue", prefix=".")

@@ -25,8 +25,10 @@ def install_qmail(host):
     """/var/qmail as qmail-run wants it, with our server for qmail-smtpd."""
     host.install()
     host.install_users()
-    host.run("groupadd", "--system", "nofiles")
-    host.run("useradd", "--system", "--gid", "nofiles", "qmaild")
+    # A machine with qmail has it already, and the host sees its files.
+    host.run("sh", "-c", "getent group nofiles || groupadd --system nofiles")
+    host.run("sh", "-c", "getent passwd qmaild || "
+             "useradd --system --gid nofiles qmaild")
     for directory in ("bin", "control", "queue"):
         host.path(f"/var/qmail/{directory}").mkdir(parents=True)
     host.run("chown", "qmaild", "/var/qmail/queue")
