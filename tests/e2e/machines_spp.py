@@ -39,14 +39,18 @@ class Spp(machines.Machine):
         """Its arguments."""
         raise NotImplementedError
 
+    def start_server(self, key, port, *options):
+        """`options` are tcpserver's."""
+        self.host.start(
+            ["env", f"PATH={more.Qmail.UCSPI}/usr/bin:{os.environ['PATH']}",
+             "tcpserver", "-RHl", "mx", *options, "0", str(port),
+             f"{HOME}/bin/relaypass-spp", "--home", HOME,
+             "--local-domains", "local", *self.server(key)],
+            self.host.directory / f"{key}-{port}.log")
+
     def start_servers(self):
         for key, port in self.ports.items():
-            self.host.start(
-                ["env", f"PATH={more.Qmail.UCSPI}/usr/bin:"
-                 f"{os.environ['PATH']}", "tcpserver", "-RHl", "mx", "0",
-                 str(port), f"{HOME}/bin/relaypass-spp", "--home", HOME,
-                 "--local-domains", f"{HOME}/local", *self.server(key)],
-                self.host.directory / f"{key}.log")
+            self.start_server(key, port)
 
 
 class Sendmail(Spp):
@@ -55,23 +59,26 @@ class Sendmail(Spp):
         self.install()
 
     def server(self, key):
-        return [f"{sendmail.BIN}/sendmail", "-bs", "-C", sendmail.CONF_CF,
+        return [f"{sendmail.BIN}/sendmail", "-bs", "-Am",
                 "-O", "DeliveryMode=queueonly"]
 
 
 class Exim(Spp):
     # What comes through a pipe has no address of its own that it came to.
     RULE = "    accept condition = ${if def:interface_address {no}{yes}}"
+    TRUSTED, OTHER = "spp-trusted", "spp-other"
 
     def prepare(self):
         self.mta = machines.Exim.prepare(self)
-        self.host.write("/etc/exim.conf", machines.Exim.CONFIG.format(
-            port=25, rule=self.RULE))
+        self.host.write("/etc/exim4/exim4.conf",
+                        f"trusted_users = {self.TRUSTED}\n" +
+                        machines.Exim.CONFIG.format(port=25, rule=self.RULE))
+        for name in (self.TRUSTED, self.OTHER):
+            servers_real.add_system_user(self.host, name)
         self.install()
 
     def server(self, key):
-        return ["sh", "-c", 'exec exim4 -C /etc/exim.conf -bs '
-                '-oMa "$TCPREMOTEIP"']
+        return ["sh", "-c", 'exec exim4 -bs -oMa "$TCPREMOTEIP"']
 
 
 class Postfix(Spp):
@@ -110,14 +117,10 @@ service auth {
                 "--connect", f"127.0.0.1:{self.INNER}"]
 
     def start_servers(self):
-        snippet = machines.without_comments(
-            exports.example("postfix-spp.cf.snippet"))
         where = self.site.config_dir
         with open(self.host.path(f"{where}/master.cf"), "a",
                   encoding="utf-8") as file:
-            file.write(f"127.0.0.1:{self.INNER} inet n - n - - smtpd\n" +
-                       "".join(f"  -o {{ {line} }}\n"
-                               for line in snippet.splitlines() if line))
+            file.write(exports.example("postfix-spp.cf.snippet"))
         self.host.daemon("postfix", "-c", where, "start")
         self.host.daemon("dovecot")
         lab.wait_for(lambda: self.host.listens(self.INNER), "smtpd")

@@ -83,9 +83,12 @@ def test_order(tmp_path, plugin, section, order):
     home = dialogues.Home(tmp_path)
     shutil.copy(plugin, tmp_path / "plugin")
     home.write("orders", order + "\n")
-    # A second plugin tells whether the rest of the section ran.
+    # A second plugin tells whether the rest of the section ran, a third
+    # whether plugins still run in the next one.
+    following = [*SECTIONS, "none"][SECTIONS.index(section) + 1]
     home.write("control/smtpplugins",
-               f"[{section}]\nplugin\n:echo SAFTER=yes\n")
+               f"[{section}]\nplugin\n:echo SAFTER=yes\n"
+               f"[{following}]\n:echo SLATER=yes\n")
     client, process = home.start(["COLOUR=blue"])
     talk = dialogues.Talk(client)
     want = expected(section, order)
@@ -112,6 +115,7 @@ def test_order(tmp_path, plugin, section, order):
     assert ("NAME=value\n" in environ) == order.startswith("S")
     assert ("COLOUR=blue\n" in environ) != order.startswith("U")
     assert ("AFTER=yes\n" in environ) == (order[:1] not in tuple("ANOE"))
+    assert ("LATER=yes\n" in environ) == (order != "A" and section != "data")
     new = order.startswith("C")
     assert ("Fnew@test.example" in envelope) == (new and section == "mail")
     assert ("Tnew@test.example" in envelope) == (new and section == "rcpt")
@@ -127,9 +131,7 @@ def test_order_in_auth(tmp_path, plugin, order):
     talk = dialogues.Talk(client)
     try:
         talk.line()
-        talk.send(b"EHLO x\r\n")
-        while talk.line()[3:4] == "-":
-            pass
+        talk.ask("EHLO x")
         talk.send(b"AUTH PLAIN AGJvYgBzZWNyZXQ=\r\n")
         if order != "D":
             assert talk.line() == ("535 no" if order[0] in "ER" else

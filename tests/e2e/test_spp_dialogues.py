@@ -4,10 +4,10 @@ a file each. Behind is tests/spp/smtpd.c, for Debian has no qmail-smtpd.
 
 A file is sections, "== name": `env` (NAME=VALUE; "-NAME" unsets), `options`
 (one a line), `plugins` (control/smtpplugins), `file PATH` (executable, below
-home), `remove` (paths below it), `talk`, and what is expected after it: `envelope`, `message` (the last
-queued one), `environ` (of its queue program: NAME=VALUE, "-NAME"), `log` (a
-line is part of one of stderr's), `nothing` (no message was queued), `exit`
-(the code, 0 otherwise).
+home), `remove` (paths below it), `talk`, and what is expected after it:
+`envelope`, `message` (the last queued one), `environ` (of its queue program:
+NAME=VALUE, "-NAME"), `log` (a line is part of one of stderr's), `nothing` (no
+message was queued), `exit` (the code, 0 otherwise).
 
 In `talk` lines begin with
     C: what the client sends, with CR LF    c: the same, Python's escapes, bare
@@ -18,6 +18,8 @@ C lines without an S line between them are sent at once."""
 
 import codecs
 import fcntl
+import functools
+import json
 import os
 import re
 import socket
@@ -30,6 +32,10 @@ import pytest
 import lab
 
 DIALOGUES = sorted((lab.TREE / "tests" / "spp" / "dialogues").glob("*.txt"))
+KNOWN = {"env", "options", "plugins", "remove", "talk", "envelope", "message",
+         "environ", "log", "nothing", "exit"}
+# What valgrind and the sanitizers can look into: not static.
+DYNAMIC = lab.BUILD / "src/cmd/relaypass-spp-dynamic"
 LIMIT = 10
 QUEUE = """#!/bin/sh
 exec 3<&1
@@ -46,17 +52,26 @@ def read_sections(path):
     for line in path.read_text(encoding="utf-8").splitlines():
         if line.startswith("== "):
             name = line[3:].strip()
+            assert name in KNOWN or name.startswith("file "), name
+            assert name not in sections, name
             sections[name] = []
         elif name:
             sections[name].append(line)
     return sections
 
 
+@functools.cache
+def has_sanitizers():
+    options = json.loads((lab.BUILD / "meson-info/intro-buildoptions.json")
+                         .read_text(encoding="utf-8"))
+    # A word, or a list of them.
+    return [option["value"] for option in options
+            if option["name"] == "b_sanitize"][0] not in ("none", [])
+
+
 def program():
-    """With the sanitizers in, where there is one."""
-    checked = lab.BUILD / "src/cmd/relaypass-spp-checked"
-    return checked if checked.exists() else \
-        lab.BUILD / "src/cmd/relaypass-spp"
+    """What is installed, unless the sanitizers are to see it."""
+    return DYNAMIC if has_sanitizers() else lab.BUILD / "src/cmd/relaypass-spp"
 
 
 class Home:
@@ -88,13 +103,13 @@ class Home:
                 env[name] = value.replace("$HOME", str(self.directory))
         return env
 
-    def start(self, env=(), options=(), client=None, wrapper=()):
+    def start(self, env=(), options=(), client=None, wrapper=(), binary=None):
         """The client's end, unless `client` is what it speaks on, and the
         process."""
         ours, theirs = (None, client) if client else socket.socketpair()
         with open(self.log, "wb") as log:
             process = subprocess.Popen(
-                [*wrapper, str(program()),
+                [*wrapper, str(binary or program()),
                  f"--home={self.directory}",
                  "--socket=/nonexistent/relaypass", *options,
                  str(lab.BUILD / "tests/spp/smtpd")],
@@ -132,6 +147,14 @@ class Talk:
         line, _, self.heard = self.heard.partition(b"\n")
         assert line.endswith(b"\r"), f"without CR: {line!r}"
         return line[:-1].decode("latin-1")
+
+    def ask(self, line):
+        """All lines of the reply."""
+        self.send(line.encode() + b"\r\n")
+        lines = [self.line()]
+        while lines[-1][3:4] == "-":
+            lines.append(self.line())
+        return lines
 
     def end(self):
         while piece := self.receive():

@@ -5,6 +5,7 @@ heard of is in the matrix (test_matrix.py)."""
 
 import contextlib
 import dataclasses
+import shlex
 
 import pytest
 
@@ -71,6 +72,34 @@ def test_local_mail_is_taken(machine):
                        recipient="alice@test.example",
                        port=machine.ports["spp"],
                        message="Subject: hello\n\nhi\n")["code"] == 250
+    if isinstance(machine, spp.Sendmail):
+        # Not the queue of its mail submission program.
+        assert list(machine.host.path("/var/spool/mqueue").glob("qf*"))
+
+
+@pytest.mark.parametrize("machine", ["Exim"], indirect=True)
+@pytest.mark.parametrize("account", ["", spp.Exim.TRUSTED, spp.Exim.OTHER])
+def test_whom_exim_believes(machine, account):
+    """Sender and address: root and its trusted_users, and nobody else."""
+    host, port, options = machine.host, machine.ports["spp"], []
+    if account:
+        port += 1 + (account == spp.Exim.OTHER)
+        for option in ("-u", "-g"):
+            options += [option, host.run("id", option, account).stdout.strip()]
+        machine.start_server("spp", port, *options)
+        lab.wait_for(lambda: host.listens(port), "tcpserver listens")
+    client = machine.stranger
+    assert client.smtp(**client.ends(matrix.FAMILIES[0]),
+                       sender=f"by{account}@elsewhere.example",
+                       recipient="alice@test.example", port=port,
+                       message="Subject: hello\n\nhi\n")["code"] == 250
+    log = host.path("/var/log/exim4/main.log").read_text("utf-8")
+    last = [line for line in log.splitlines() if " <= " in line][-1]
+    told = f"<= by{account}@elsewhere.example " in last and \
+        "[203.0.113.8]" in last
+    assert told == (account != spp.Exim.OTHER), last
+    if not told:
+        assert f"<= {account}@" in last and "203.0.113.8" not in last
 
 
 def test_o_lets_one_recipient_through(machine):
@@ -102,6 +131,27 @@ def test_a_plugin_sends_a_local_recipient_elsewhere(machine):
                        'echo Cnew@foreign.example;; esac\n')
     assert rcpt(machine, "moved@test.example", "moved@foreign.example",
                 "alice@test.example") == [250, 553, 250]
+
+
+def test_by_hand(machine):
+    """As docs/spp.md has it: the client is what TCPREMOTEIP says."""
+    host, relaypass = machine.host, lab.program("relaypass")
+    words = shlex.join(["--home", spp.HOME, "--local-domains", "local",
+                        *machine.server("spp")])
+
+    def reply():
+        done = host.run(
+            "sh", "-c", "printf '%s\\r\\n' 'EHLO client.example.net' "
+            "'MAIL FROM:<a@example.org>' 'RCPT TO:<b@foreign.example>' QUIT |"
+            f" TCPREMOTEIP=203.0.113.9 {spp.HOME}/bin/relaypass-spp {words}")
+        return done.stdout.splitlines()[-2][:3]
+
+    assert host.run(relaypass, "grant", "127.0.0.1", check=False).returncode
+    assert reply() == "553"
+    host.run(relaypass, "grant", "203.0.113.9")
+    assert reply() == "250"
+    host.run(relaypass, "revoke", "203.0.113.9")
+    assert reply() == "553"
 
 
 def test_a_lease_ends_inside_a_session(machine):

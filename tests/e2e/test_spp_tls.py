@@ -20,7 +20,12 @@ pytestmark = pytest.mark.skipif(
 
 @pytest.fixture(name="certificate", scope="module")
 def make_certificate(tmp_path_factory):
-    file = tmp_path_factory.mktemp("tls") / "server.pem"
+    return certificate_in(tmp_path_factory.mktemp("tls"))
+
+
+def certificate_in(directory):
+    """With its key."""
+    file = directory / "server.pem"
     subprocess.run(
         ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days",
          "2", "-subj", "/CN=mx.test.example", "-keyout", file, "-out",
@@ -45,14 +50,6 @@ class Session:
         theirs.close()
         self.talk = dialogues.Talk(self.raw)
         assert self.talk.line().startswith("220 ")
-
-    def ask(self, line):
-        """The last line of the reply, and all of them."""
-        self.talk.send(line.encode() + b"\r\n")
-        lines = [self.talk.line()]
-        while lines[-1][3:4] == "-":
-            lines.append(self.talk.line())
-        return lines
 
     def secure(self):
         context = ssl.create_default_context()
@@ -79,23 +76,23 @@ def make_session(tmp_path, certificate):
 
 def test_a_mail_through_tls(begin):
     s = begin(env=["SMTPD_AUTH=1"])
-    said = s.ask("EHLO client.example")
+    said = s.talk.ask("EHLO client.example")
     assert "250-STARTTLS" in said or "250 STARTTLS" in said
     assert not [line for line in said if "PLAIN" in line]
-    assert s.ask("STARTTLS")[0].startswith("220 ")
+    assert s.talk.ask("STARTTLS")[0].startswith("220 ")
     s.secure()
-    said = s.ask("EHLO client.example")
+    said = s.talk.ask("EHLO client.example")
     assert not [line for line in said if "STARTTLS" in line]
     assert [line for line in said if "PLAIN" in line]
-    assert s.ask("AUTH PLAIN AGJvYgBzZWNyZXQ=")[0].startswith("235 ")
-    s.ask("MAIL FROM:<a@elsewhere.example>")
-    assert s.ask("RCPT TO:<b@foreign.example>") == ["250 ok"]
-    assert s.ask("DATA")[0].startswith("354 ")
+    assert s.talk.ask("AUTH PLAIN AGJvYgBzZWNyZXQ=")[0].startswith("235 ")
+    s.talk.ask("MAIL FROM:<a@elsewhere.example>")
+    assert s.talk.ask("RCPT TO:<b@foreign.example>") == ["250 ok"]
+    assert s.talk.ask("DATA")[0].startswith("354 ")
     s.talk.send(b"x" * 70 + b"\r\n")
     big = (b"y" * 70 + b"\r\n") * 50000
     s.talk.send(big)
-    assert s.ask(".") == ["250 ok"]
-    assert s.ask("QUIT")[0].startswith("221 ")
+    assert s.talk.ask(".") == ["250 ok"]
+    assert s.talk.ask("QUIT")[0].startswith("221 ")
     s.talk.end()
     message = (s.home.directory / "queue/message").read_bytes()
     assert message.count(b"\n") == 50002
@@ -104,13 +101,13 @@ def test_a_mail_through_tls(begin):
 def test_what_was_said_in_the_clear_is_forgotten(begin):
     """CVE-2011-0411: commands that somebody put behind STARTTLS."""
     s = begin(plugins="[mail]\n:echo \"P250-<$SMTPHELOHOST>\"\n")
-    s.ask("EHLO clear.example")
-    s.ask("MAIL FROM:<a@elsewhere.example>")
+    s.talk.ask("EHLO clear.example")
+    s.talk.ask("MAIL FROM:<a@elsewhere.example>")
     s.talk.send(b"STARTTLS\r\nRCPT TO:<evil@test.example>\r\nNOOP\r\n")
     assert s.talk.line().startswith("220 ")
     s.secure()
-    assert s.ask("RCPT TO:<b@test.example>")[0].startswith("503 ")
-    assert s.ask("MAIL FROM:<a@elsewhere.example>") == \
+    assert s.talk.ask("RCPT TO:<b@test.example>")[0].startswith("503 ")
+    assert s.talk.ask("MAIL FROM:<a@elsewhere.example>") == \
         ["250-<>", "250 ok"]
 
 
@@ -118,8 +115,8 @@ def test_who_reads_while_it_writes_is_answered(begin):
     """More commands at once than all buffers on the way hold."""
     count = 50000
     s = begin()
-    s.ask("EHLO client.example")
-    s.ask("STARTTLS")
+    s.talk.ask("EHLO client.example")
+    s.talk.ask("STARTTLS")
     s.secure()
     socket_ = s.talk.client
     socket_.setblocking(False)
@@ -142,11 +139,11 @@ def test_who_reads_while_it_writes_is_answered(begin):
 def test_it_ends_with_its_session(begin, when):
     """Who says nothing, or reads nothing, keeps no process alive."""
     s = begin(options=["--timeout=1"])
-    s.ask("EHLO client.example")
-    s.ask("STARTTLS")
+    s.talk.ask("EHLO client.example")
+    s.talk.ask("STARTTLS")
     if when == "session":
         s.secure()
-        s.ask("EHLO client.example")
+        s.talk.ask("EHLO client.example")
     children = lab.wait_for(lambda: [
         pid for pid in lab.children_of(s.process.pid)
         if "spp-tls" in lab.pathlib.Path(f"/proc/{pid}/cmdline").read_text()],
@@ -157,8 +154,8 @@ def test_it_ends_with_its_session(begin, when):
 
 def test_a_handshake_that_is_none(begin):
     s = begin()
-    s.ask("EHLO client.example")
-    s.ask("STARTTLS")
+    s.talk.ask("EHLO client.example")
+    s.talk.ask("STARTTLS")
     s.talk.send(b"NOOP\r\n" * 10)
     # It may send an alert, and it hangs up.
     while s.talk.receive():
@@ -167,11 +164,21 @@ def test_a_handshake_that_is_none(begin):
 
 def test_starttls_once_and_without_words(begin):
     s = begin()
-    s.ask("EHLO client.example")
-    assert s.ask("STARTTLS now")[0].startswith("501 ")
-    s.ask("STARTTLS")
+    s.talk.ask("EHLO client.example")
+    assert s.talk.ask("STARTTLS now")[0].startswith("501 ")
+    s.talk.ask("STARTTLS")
     s.secure()
-    assert s.ask("STARTTLS")[0].startswith("503 ")
+    assert s.talk.ask("STARTTLS")[0].startswith("503 ")
+
+
+def test_a_key_of_another_certificate(begin, tmp_path_factory):
+    """Told at STARTTLS, and the session goes on without."""
+    key = certificate_in(tmp_path_factory.mktemp("other"))
+    s = begin(options=[f"--key={key}"])
+    s.talk.ask("EHLO client.example")
+    assert s.talk.ask("STARTTLS")[0].startswith("454 ")
+    s.talk.ask("MAIL FROM:<a@elsewhere.example>")
+    assert s.talk.ask("RCPT TO:<b@test.example>") == ["250 ok"]
 
 
 @pytest.mark.parametrize("missing", ["--certificate=/nonexistent.pem",

@@ -88,24 +88,16 @@ def make(tmp_path):
         yield begin
 
 
-def ask(talk, line):
-    talk.send(line.encode() + b"\r\n")
-    reply = talk.line()
-    while reply[3:4] == "-":
-        reply = talk.line()
-    return reply
-
-
 def test_who_logs_in_stays_who_he_is(begin):
     server = Server()
     talk = begin(server)
     talk.line()
-    ask(talk, "EHLO client.example")
-    assert ask(talk, "AUTH PLAIN AGJvYgBzZWNyZXQ=").startswith("235 ")
-    ask(talk, "MAIL FROM:<a@test.example>")
-    assert ask(talk, "RCPT TO:<b@test.example>").startswith("250 ")
-    assert ask(talk, "RCPT TO:<b@foreign.example>").startswith("250 ")
-    ask(talk, "QUIT")
+    talk.ask("EHLO client.example")
+    assert talk.ask("AUTH PLAIN AGJvYgBzZWNyZXQ=")[-1].startswith("235 ")
+    talk.ask("MAIL FROM:<a@test.example>")
+    assert talk.ask("RCPT TO:<b@test.example>")[-1].startswith("250 ")
+    assert talk.ask("RCPT TO:<b@foreign.example>")[-1].startswith("250 ")
+    talk.ask("QUIT")
     assert len(server.heard) == 1
     assert not [line for line in server.heard[0] if "LOGIN=" in line]
 
@@ -114,13 +106,13 @@ def test_o_says_all_again_in_another_connection(begin):
     server = Server()
     talk = begin(server, "[rcpt]\n:echo O\n")
     talk.line()
-    ask(talk, "EHLO client.example")
-    ask(talk, "MAIL FROM:<a@elsewhere.example>")
-    assert ask(talk, "RCPT TO:<b@foreign.example>").startswith("250 ")
-    ask(talk, "RSET")
+    talk.ask("EHLO client.example")
+    talk.ask("MAIL FROM:<a@elsewhere.example>")
+    assert talk.ask("RCPT TO:<b@foreign.example>")[-1].startswith("250 ")
+    talk.ask("RSET")
     # What was offered is still so.
-    assert ask(talk, "AUTH PLAIN AGJvYgBzZWNyZXQ=").startswith("235 ")
-    ask(talk, "QUIT")
+    assert talk.ask("AUTH PLAIN AGJvYgBzZWNyZXQ=")[-1].startswith("235 ")
+    talk.ask("QUIT")
     assert server.heard[1][1:5] == [
         "XCLIENT ADDR=192.0.2.7 NAME=[UNAVAILABLE] LOGIN=relaypass",
         "EHLO client.example", "MAIL FROM:<a@elsewhere.example>",
@@ -131,9 +123,9 @@ def test_a_second_greeting_that_says_no(begin):
     server = Server(["220 mx", "554 no"])
     talk = begin(server, "[rcpt]\n:echo O\n")
     talk.line()
-    ask(talk, "EHLO client.example")
-    ask(talk, "MAIL FROM:<a@elsewhere.example>")
-    assert ask(talk, "RCPT TO:<b@foreign.example>").startswith("421 ")
+    talk.ask("EHLO client.example")
+    talk.ask("MAIL FROM:<a@elsewhere.example>")
+    assert talk.ask("RCPT TO:<b@foreign.example>")[-1].startswith("421 ")
     assert server.heard[1] == []
 
 
@@ -154,7 +146,7 @@ def test_one_reply_too_many(begin, verb):
     talk.line()
     for line in ("EHLO x", "NOOP", "MAIL FROM:<a@elsewhere.example>",
                  "RCPT TO:<b@test.example>", "DATA", "x\r\n."):
-        reply = ask(talk, line)
+        reply = talk.ask(line)[-1]
         if reply.startswith("421 "):
             break
     assert reply.startswith("421 ")
@@ -166,7 +158,7 @@ def test_no_standard_error(begin):
     server = Server(extra={"NOOP": "500 what\r\n"})
     talk = begin(server, "[helo]\n:exit 120\n", close_stderr=True)
     talk.line()
-    assert ask(talk, "HELO x").startswith("451 ")
+    assert talk.ask("HELO x")[-1].startswith("451 ")
     talk.send(b"NOOP\r\nQUIT\r\n")
     while talk.receive():
         pass

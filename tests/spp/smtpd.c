@@ -5,7 +5,8 @@
  * control/rcpthosts (whole names only), QMAILQUEUE (or bin/qmail-queue below
  * the current directory; with SMTPD_DISCARD nothing is queued), and, with
  * SMTPD_AUTH, AUTH: every password is "secret", of CRAM-MD5 any digest that
- * begins with "aa".
+ * begins with "aa". SMTPD_GREETING is its greeting, and with SMTPD_DIES NOOP is
+ * its end.
  */
 #include <ctype.h>
 #include <errno.h>
@@ -442,6 +443,15 @@ static const struct command {
 	{ "QUIT", do_quit },
 };
 
+/* NULL: unknown. */
+static const struct command *find(const char *verb)
+{
+	for (size_t i = 0; i < sizeof(commands) / sizeof(*commands); i++)
+		if (strcasecmp(verb, commands[i].verb) == 0)
+			return &commands[i];
+	return NULL;
+}
+
 int main(void)
 {
 	relayclient = getenv("RELAYCLIENT");
@@ -450,7 +460,7 @@ int main(void)
 	else
 		say("220 mx.test.example ESMTP");
 	for (;;) {
-		bool known = false;
+		const struct command *command;
 		char *arg;
 
 		read_line();
@@ -459,13 +469,10 @@ int main(void)
 			*arg++ = '\0';
 		if (getenv("SMTPD_DIES") && strcasecmp(line, "NOOP") == 0)
 			do_die(arg);
-		for (size_t i = 0; i < sizeof(commands) / sizeof(*commands);
-		     i++)
-			if (!known && strcasecmp(line, commands[i].verb) == 0) {
-				known = true;
-				commands[i].fn(arg);
-			}
-		if (!known)
+		command = find(line);
+		if (command)
+			command->fn(arg);
+		else
 			say("502 unimplemented (#5.5.1)");
 	}
 }
