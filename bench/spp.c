@@ -3,10 +3,12 @@
  * spp - what relaypass-spp costs in front of a server, against the same server
  * without it, and a plugin's run against posix_spawn of the same program.
  *
- *     bench-spp SERVER RELAYPASS-SPP HOME ROUNDS
+ *     bench-spp SERVER RELAYPASS-SPP HOME QUEUE ROUNDS
  *
- * Bare and wrapped take turns, so that both meet the same noise. Prints
- * "NAME VALUE" lines; ratios are medians of the turns' ratios.
+ * Sessions come from several clients at once and are queued by QUEUE, which
+ * syncs as qmail-queue does; "unqueued" ones are thrown away, so that nothing
+ * but SMTP is left. Bare and wrapped take turns, so that both meet the same
+ * noise. Prints "NAME VALUE" lines; ratios are medians of the turns' ratios.
  */
 #include <fcntl.h>
 #include <spawn.h>
@@ -24,8 +26,9 @@
 #include "smtp/plugin.h"
 
 enum {
-	SESSIONS = 200, /* a turn */
-	MESSAGES = 5,   /* a session */
+	SESSIONS = 25, /* of a client, a turn */
+	CLIENTS = 8,
+	MESSAGES = 5, /* a session */
 	COMMANDS = 5000,
 	RUNS = 300,
 	BIG = 50000000,
@@ -109,11 +112,8 @@ static void envelope(struct peer p)
 	say(p, "DATA\r\n", '3');
 }
 
-/* Seconds of a turn. */
-static double sessions(char *const *argv)
+static void be_client(char *const *argv)
 {
-	double start = now();
-
 	for (int i = 0; i < SESSIONS; i++) {
 		struct peer p = begin(argv);
 
@@ -125,6 +125,25 @@ static double sessions(char *const *argv)
 		}
 		(void)end(p);
 	}
+}
+
+/* Seconds of a turn. */
+static double sessions(char *const *argv)
+{
+	double start = now();
+	int status;
+
+	for (int i = 0; i < CLIENTS; i++) {
+		pid_t pid = fork();
+
+		must(pid >= 0);
+		if (pid == 0) {
+			be_client(argv);
+			_exit(0);
+		}
+	}
+	for (int i = 0; i < CLIENTS; i++)
+		must(wait(&status) > 0 && status == 0);
 	return now() - start;
 }
 
@@ -237,23 +256,31 @@ static double median(double *values, int n)
 int main(int argc, char **argv)
 {
 	char home[REPLY];
-	double a[ROUNDS_MAX], b[ROUNDS_MAX], c[ROUNDS_MAX], d[ROUNDS_MAX];
-	int rounds = argc == 5 ? (int)strtol(argv[4], NULL, 10) : 0;
+	double q[ROUNDS_MAX], a[ROUNDS_MAX], b[ROUNDS_MAX], c[ROUNDS_MAX],
+	    d[ROUNDS_MAX];
+	int rounds = argc == 6 ? (int)strtol(argv[5], NULL, 10) : 0;
+
+	if (rounds < 1 || rounds > ROUNDS_MAX) {
+		fprintf(stderr, "usage: bench-spp SERVER RELAYPASS-SPP HOME "
+				"QUEUE ROUNDS\n");
+		return 100;
+	}
 	char *const bare[] = { argv[1], NULL };
 	char *const wrapped[] = { argv[2], home, argv[1], NULL };
 
-	if (rounds < 1 || rounds > ROUNDS_MAX) {
-		fprintf(stderr,
-		    "usage: bench-spp SERVER RELAYPASS-SPP HOME ROUNDS\n");
-		return 100;
-	}
 	(void)snprintf(home, sizeof(home), "--home=%s", argv[3]);
-	(void)setenv("SMTPD_DISCARD", "1", 1);
+	must(chdir(argv[3]) == 0);
+	(void)setenv("QMAILQUEUE", argv[4], 1);
 	(void)setenv("RELAYCLIENT", "", 1);
 	(void)setenv("TCPREMOTEIP", "192.0.2.1", 1);
 	for (int i = 0; i < rounds; i++) {
-		double one = sessions(bare);
+		double one;
 
+		(void)unsetenv("SMTPD_DISCARD");
+		one = sessions(bare);
+		q[i] = one / sessions(wrapped);
+		(void)setenv("SMTPD_DISCARD", "1", 1);
+		one = sessions(bare);
 		a[i] = one / sessions(wrapped);
 		one = commands(bare);
 		b[i] = commands(wrapped) - one;
@@ -262,7 +289,8 @@ int main(int argc, char **argv)
 		one = spawns("/bin/true");
 		d[i] = plugins("/bin/true") / one;
 	}
-	printf("session-throughput %.3f\n", median(a, rounds));
+	printf("session-throughput %.3f\n", median(q, rounds));
+	printf("session-throughput-unqueued %.3f\n", median(a, rounds));
 	printf("added-us-a-command %.1f\n", median(b, rounds) * 1e6);
 	printf("message-MB-a-cpu-second %.0f\n", median(c, rounds));
 	printf("plugin-to-posix-spawn %.2f\n", median(d, rounds));

@@ -42,10 +42,13 @@ char *spp_file_read(
 		(void)err_errno(err, EXIT_AGAIN, errno, "cannot read %s", path);
 		return NULL;
 	}
-	if (!S_ISREG(st.st_mode) || (uintmax_t)st.st_size > max) {
-		(void)err_set(err, EXIT_AGAIN,
-		    S_ISREG(st.st_mode) ? "%s is too long" : "%s is not a file",
-		    path);
+	if (!S_ISREG(st.st_mode)) {
+		(void)err_set(err, EXIT_AGAIN, "%s is not a file", path);
+		return NULL;
+	}
+	if ((uintmax_t)st.st_size > max) {
+		(void)err_set(
+		    err, EXIT_AGAIN, "%s is longer than %zu bytes", path, max);
 		return NULL;
 	}
 	/* One byte to see that it grew. */
