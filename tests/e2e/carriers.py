@@ -25,15 +25,6 @@ def write_secrets(host):
         host.write(f"/etc/relaypass/{name}", text, 0o600)
 
 
-def unless_away(condition):
-    """A server that does not answer right now is one that is not right yet."""
-    def asked():
-        with contextlib.suppress(databases.DatabaseError):
-            return condition()
-        return None
-    return asked
-
-
 class Redis:
     """One server and one Sentinel on each host; the first server begins as the
     master. Everything runs in its host's namespaces."""
@@ -93,7 +84,7 @@ class Redis:
             return i is not None and i != old and \
                 self.servers[i].running() and \
                 self.servers[i].role() == "master" and [i]
-        return lab.wait_for(unless_away(done), "a failover")[0]
+        return lab.wait_for(databases.unless_away(done), "a failover")[0]
 
     def wait_whole(self):
         """One master, all others its synced replicas."""
@@ -107,7 +98,7 @@ class Redis:
                 info["role"] == "slave" and info["master_link_status"] == "up"
                 and info["master_host"] == site3.ADDRESSES[i]
                 for n, info in enumerate(infos))
-        lab.wait_for(unless_away(whole), "one master, two replicas", 30)
+        lab.wait_for(databases.unless_away(whole), "one master, two replicas", 30)
 
 
 class PostgreSQL:

@@ -18,6 +18,15 @@ import lab
 LIMIT = 30  # seconds, for whatever a server does
 
 
+def unless_away(condition):
+    """A server that does not answer right now is one that is not right yet."""
+    def asked():
+        with contextlib.suppress(DatabaseError):
+            return condition()
+        return None
+    return asked
+
+
 class DatabaseError(Exception):
     """A statement or command failed; the text is the client's."""
 

@@ -44,7 +44,7 @@ import tempfile
 import pytest
 
 from database_server import (  # noqa: F401 (for the tests)
-    LIMIT, DatabaseError, Server, certificate, free_port)
+    LIMIT, DatabaseError, Server, certificate, free_port, unless_away)
 from databases_redis import Redis, Sentinel  # noqa: F401 (for the tests)
 
 DATABASE = "relaypass"

@@ -133,6 +133,18 @@ class Site(lab.Relaypassd):
             env=self.environment())
         return done.returncode, done.stdout
 
+    def wait_refused(self):
+        """Started, it ends; a start that a busy database let pass, for its
+        process waits for an answer, is tried again."""
+        for _ in range(3):
+            self.launch()
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                assert self.process.wait() == 100, self.errors()
+                self.process = None
+                return
+            self.stop()
+        raise AssertionError(f"it is not refused\n{self.errors()}")
+
     def errors(self):
         return self.log.read_text(encoding="utf-8", errors="replace")
 

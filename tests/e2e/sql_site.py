@@ -84,12 +84,14 @@ def place(engine, where, user="relaypass"):
 class Site(site1.Site):
     """A relaypassd with one export "db"."""
 
+    timeout = "4s"  # also a busy machine's database answers in that
+
     def __init__(self, where, engine):
         super().__init__(where)
         self.engine = engine
 
     def configure(self, options="", user="relaypass", ttl="30m", more=""):
-        export = (f'export db {{ kind = "sql" timeout = "1s" '
+        export = (f'export db {{ kind = "sql" timeout = "{self.timeout}" '
                   f"{place(self.engine, self.where, user)} {options} }}\n")
         self.settings.update(ttl=ttl, more=export + more)
         self.write(self.text())

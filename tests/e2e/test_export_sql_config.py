@@ -28,10 +28,8 @@ def refused(site, *said):
     for word in said:
         assert word in text, text
     assert "relaypass.conf:" in text and "export db (line " in text, text
-    site.launch()
-    assert site.process.wait() == 100
+    site.wait_refused()
     assert said[-1] in site.errors()
-    site.process = None
     return text
 
 

@@ -26,6 +26,7 @@ def make_site(engine):
     where = pathlib.Path(tempfile.mkdtemp(prefix="relaypass-e2e-"))
     where.chmod(0o755)
     daemon = sql_site.Site(where, engine)
+    daemon.timeout = "1s"
     daemon.configure("create-table = yes", user="owner").start()
     daemon.login(BEFORE)
     daemon.login(GONE)

@@ -35,10 +35,8 @@ def refused(site, section, path):
     site.write(site.text())
     code, text = site.test_configuration()
     assert code == 100 and "database: " in text, text
-    site.launch()
-    assert site.process.wait() == 100
+    site.wait_refused()
     assert text.split("database: ")[1].strip() in site.errors()
-    site.process = None
     return text
 
 
