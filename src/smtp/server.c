@@ -89,6 +89,8 @@ static bool has_ended(pid_t pid, int limit)
 {
 	struct pollfd p = { .events = POLLIN };
 
+	if (waitpid(pid, NULL, WNOHANG) != 0)
+		return true;
 	p.fd = (int)syscall(SYS_pidfd_open, pid, 0);
 	if (p.fd >= 0) {
 		(void)poll(&p, 1, limit);
@@ -229,7 +231,8 @@ bool spp_server_has_more(const struct spp_server *s)
 {
 	struct pollfd p = { .fd = s->wire.in, .events = POLLIN };
 
-	return s->wire.from < s->wire.to || poll(&p, 1, 0) > 0;
+	return s->wire.from < s->wire.to ||
+	       (!s->wire.quiet && poll(&p, 1, 0) > 0);
 }
 
 /* What it said before, or why it does not listen: 421 only. */

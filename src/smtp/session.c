@@ -103,10 +103,19 @@ static void log_plugin(void *ctx, const char *what, const char *plugin)
 	spp_log(ctx, what, plugin);
 }
 
+enum spp_result spp_hook(struct spp_session *s, enum spp_section section,
+    struct spp_address *address)
+{
+	/* That may take long. */
+	if (s->env->plan && spp_plan_has(s->env->plan, section))
+		s->server.wire.quiet = false;
+	return spp_hooks_run(s->hooks, section, address);
+}
+
 bool spp_hook_stops(struct spp_session *s, enum spp_section section,
     struct spp_address *address, enum spp_result *r, enum spp_next *next)
 {
-	*r = spp_hooks_run(s->hooks, section, address);
+	*r = spp_hook(s, section, address);
 	*next = *r == SPP_LEAVE ? SPP_END : SPP_ON;
 	return *r == SPP_LEAVE || *r == SPP_REFUSE;
 }
@@ -309,15 +318,16 @@ static enum spp_next next_command(struct spp_session *s)
 
 int spp_session_run(const struct spp_session_env *env)
 {
-	/* Two wires and a reply: for once, and not on the stack. */
-	struct spp_session *s = xcalloc(1, sizeof(*s));
+	/* Two wires and a reply: too large for the stack, and mostly never
+	 * touched. */
+	static struct spp_session session;
+	struct spp_session *s = &session;
 	const struct spp_hooks_env hooks = { .plan = env->plan,
 		.vars = env->vars,
 		.limit = env->options->plugin_limit,
 		.say = say_line,
 		.log = log_plugin,
 		.ctx = s };
-	bool failed;
 
 	s->env = env;
 	s->options = env->options;
@@ -340,7 +350,5 @@ int spp_session_run(const struct spp_session_env *env)
 		(void)close(s->queue_fd);
 	spp_hooks_free(&s->hooks);
 	free(s->frozen);
-	failed = s->failed;
-	free(s);
-	return failed ? EXIT_NO : EXIT_YES;
+	return s->failed ? EXIT_NO : EXIT_YES;
 }

@@ -129,7 +129,7 @@ static enum spp_result judge(struct spp_session *s, const struct mechanism *m,
 		(void)spp_say(s, spp_no_room);
 		return SPP_REFUSE;
 	}
-	return spp_hooks_run(s->hooks, SPP_AUTH, NULL);
+	return spp_hook(s, SPP_AUTH, NULL);
 }
 
 static void forget(struct spp_session *s)

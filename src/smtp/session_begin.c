@@ -234,7 +234,7 @@ enum spp_next spp_begin(struct spp_session *s)
 	    chdir(s->options->home) < 0)
 		return fail(
 		    s, "cannot go to the home of plugins", s->options->home);
-	r = spp_hooks_run(s->hooks, SPP_CONNECTION, NULL);
+	r = spp_hook(s, SPP_CONNECTION, NULL);
 	if (r == SPP_LEAVE)
 		return SPP_END;
 	if (!s->options->connect && !spp_server_hear(&s->server))

@@ -55,8 +55,10 @@ enum spp_next spp_say_gone(struct spp_session *s);
 enum spp_next spp_pass_on(struct spp_session *s, const char *line);
 /* What is said when there is no line of the client's. */
 enum spp_next spp_no_line(struct spp_session *s, enum spp_wire_end end);
-/* Runs the plugins of a section. True: the command is over, and *next follows.
- */
+/* Runs the plugins of a section. */
+enum spp_result spp_hook(struct spp_session *s, enum spp_section section,
+    struct spp_address *address);
+/* The same. True: the command is over, and *next follows. */
 bool spp_hook_stops(struct spp_session *s, enum spp_section section,
     struct spp_address *address, enum spp_result *r, enum spp_next *next);
 /* To stderr: "relaypass-spp: ADDRESS: what about". */

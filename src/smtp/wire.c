@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * wire - poll before each read and write, so that descriptors of others need
- * not be changed.
+ * wire - poll before each read, and before each write that might block, so that
+ * descriptors of others need not be changed.
  */
 #include "wire.h"
 
@@ -11,6 +11,7 @@
 #include <poll.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -22,11 +23,12 @@ static int64_t now(void)
 	return clock_now().boot;
 }
 
-/* Until fd can be read or written, or other (-1: nobody's) be read. */
-static enum spp_wire_end wait_for(int fd, short events, int other, int64_t end)
+/* Until fd can be read or written, or other (NULL: nobody) be read. */
+static enum spp_wire_end wait_for(
+    int fd, short events, struct spp_wire *other, int64_t end)
 {
 	struct pollfd p[] = { { .fd = fd, .events = events },
-		{ .fd = other, .events = POLLIN } };
+		{ .fd = other ? other->in : -1, .events = POLLIN } };
 
 	if (fd < 0)
 		return SPP_WIRE_GONE;
@@ -38,18 +40,23 @@ static enum spp_wire_end wait_for(int fd, short events, int other, int64_t end)
 			return SPP_WIRE_GONE;
 		if (n == 0)
 			return SPP_WIRE_LATE;
-		if (n > 0)
+		if (n > 0) {
+			if (other)
+				other->quiet = !p[1].revents;
 			return p[0].revents ? SPP_WIRE_GOOD : SPP_WIRE_OTHER;
+		}
 	}
 }
 
 void spp_wire_begin(struct spp_wire *w, int in, int out, int64_t limit)
 {
+	struct stat st;
+
 	w->in = in;
 	w->out = out;
 	w->limit = limit;
-	/* What a pipe or socket that says POLLOUT takes without blocking. */
-	w->piece = PIPE_BUF;
+	w->own = w->quiet = false;
+	w->socket = fstat(out, &st) == 0 && S_ISSOCK(st.st_mode);
 	w->from = w->to = w->waits = 0;
 }
 
@@ -57,8 +64,7 @@ void spp_wire_own(struct spp_wire *w)
 {
 	int flags = fcntl(w->out, F_GETFL);
 
-	if (flags >= 0 && fcntl(w->out, F_SETFL, flags | O_NONBLOCK) == 0)
-		w->piece = sizeof(w->written);
+	w->own = flags >= 0 && fcntl(w->out, F_SETFL, flags | O_NONBLOCK) == 0;
 	/* Fewer turns; where it is no pipe or too much, it stays as it is. */
 	(void)fcntl(w->out, F_SETPIPE_SZ, OWN_PIPE);
 }
@@ -77,19 +83,36 @@ void spp_wire_forget(struct spp_wire *w)
 	w->from = w->to = 0;
 }
 
+/* Without waiting, if it was looked at or cannot block. */
+static ssize_t write_now(
+    const struct spp_wire *w, const char *bytes, size_t len)
+{
+	if (w->socket)
+		return send(w->out, bytes, len, MSG_DONTWAIT | MSG_NOSIGNAL);
+	/* What a pipe that says POLLOUT takes without blocking. */
+	if (!w->own && len > PIPE_BUF)
+		len = PIPE_BUF;
+	return write(w->out, bytes, len);
+}
+
 /* All of it. */
 static enum spp_wire_end write_out(
     struct spp_wire *w, const char *bytes, size_t len)
 {
+	bool look = !w->own && !w->socket;
 	int64_t end = now() + w->limit;
 
+	w->quiet = false;
 	while (len > 0) {
-		enum spp_wire_end e = wait_for(w->out, POLLOUT, -1, end);
+		enum spp_wire_end e = SPP_WIRE_GOOD;
 		ssize_t n;
 
+		if (look)
+			e = wait_for(w->out, POLLOUT, NULL, end);
 		if (e != SPP_WIRE_GOOD)
 			return e;
-		n = write(w->out, bytes, len < w->piece ? len : w->piece);
+		n = write_now(w, bytes, len);
+		look = n < 0 || (!w->own && !w->socket);
 		if (n < 0 && (errno == EAGAIN || errno == EINTR))
 			continue;
 		if (n <= 0)
@@ -138,6 +161,7 @@ enum spp_wire_end spp_wire_puts(struct spp_wire *w, const char *text)
 static enum spp_wire_end read_in(struct spp_wire *w, struct spp_wire *other)
 {
 	enum spp_wire_end e = spp_wire_flush(w);
+	int64_t end = now() + w->limit;
 	ssize_t n;
 
 	if (e != SPP_WIRE_GOOD)
@@ -150,8 +174,7 @@ static enum spp_wire_end read_in(struct spp_wire *w, struct spp_wire *other)
 	if (w->to == sizeof(w->read))
 		return SPP_WIRE_LONG;
 	do {
-		e = wait_for(
-		    w->in, POLLIN, other ? other->in : -1, now() + w->limit);
+		e = wait_for(w->in, POLLIN, other, end);
 		if (e != SPP_WIRE_GOOD)
 			return e;
 		n = read(w->in, w->read + w->to, sizeof(w->read) - w->to);
@@ -184,6 +207,8 @@ enum spp_wire_end spp_wire_line(struct spp_wire *w, size_t max,
 {
 	size_t seen = 0; /* of what waits, without LF */
 
+	if (other)
+		other->quiet = false;
 	for (;;) {
 		const char *start = w->read + w->from;
 		const char *lf =
@@ -243,7 +268,7 @@ void spp_wire_end(struct spp_wire *w, int64_t limit)
 		(void)close(w->out);
 		w->out = -1;
 	}
-	while (n > 0 && wait_for(w->in, POLLIN, -1, end) == SPP_WIRE_GOOD)
+	while (n > 0 && wait_for(w->in, POLLIN, NULL, end) == SPP_WIRE_GOOD)
 		n = read(w->in, w->read, sizeof(w->read));
 	spp_wire_close(w);
 }

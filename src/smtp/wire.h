@@ -15,7 +15,9 @@ enum { SPP_WIRE_SIZE = 65536 };
 struct spp_wire {
 	int in, out;     /* may be the same; -1: closed */
 	int64_t limit;   /* ms that the other end may keep us waiting */
-	size_t piece;    /* written at once */
+	bool own;        /* out does not block */
+	bool socket;     /* out is one: it need not block either */
+	bool quiet;      /* silent when last looked at, and not written to since */
 	size_t from, to; /* in `read`: what has not been taken yet */
 	size_t waits;    /* in `written`: what has not gone yet */
 	char read[SPP_WIRE_SIZE], written[SPP_WIRE_SIZE];
@@ -49,7 +51,8 @@ enum spp_wire_end spp_wire_puts(struct spp_wire *w, const char *text);
 enum spp_wire_end spp_wire_flush(struct spp_wire *w);
 /*
  * The next line, at most max bytes, without its end, LF or CR LF; it lives
- * until the next call. Before it waits it flushes w. other may be NULL.
+ * until the next call. Before it waits it flushes w. other may be NULL; its
+ * `quiet` tells whether it was looked at.
  */
 enum spp_wire_end spp_wire_line(struct spp_wire *w, size_t max,
     struct spp_wire *other, const char **line, size_t *len);

@@ -148,6 +148,35 @@ static void test_spp_wire_line_looks_at_another(void **state)
 	    spp_wire_line(&wire, MAX, &other, &line, &len), SPP_WIRE_GOOD);
 }
 
+static void test_spp_wire_line_tells_whether_another_was_silent(void **state)
+{
+	const char *line;
+	size_t len;
+
+	(void)state;
+	SAY("RSET\r\nNOOP\r\n");
+	assert_int_equal(
+	    spp_wire_line(&wire, MAX, &other, &line, &len), SPP_WIRE_GOOD);
+	assert_true(other.quiet);
+	/* This one had come before: nobody looked. */
+	assert_int_equal(
+	    spp_wire_line(&wire, MAX, &other, &line, &len), SPP_WIRE_GOOD);
+	assert_false(other.quiet);
+	SAY("QUIT\r\n");
+	assert_int_equal(
+	    spp_wire_line(&wire, MAX, &other, &line, &len), SPP_WIRE_GOOD);
+	assert_true(other.quiet);
+	/* What is said to it is answered. */
+	assert_int_equal(spp_wire_puts(&other, "QUIT\r\n"), SPP_WIRE_GOOD);
+	assert_int_equal(spp_wire_flush(&other), SPP_WIRE_GOOD);
+	assert_false(other.quiet);
+	assert_int_equal(write(other_peer, "421 bye\r\n", 9), 9);
+	SAY("QUIT\r\n");
+	assert_int_equal(
+	    spp_wire_line(&wire, MAX, &other, &line, &len), SPP_WIRE_GOOD);
+	assert_false(other.quiet);
+}
+
 static void test_spp_wire_writes_before_it_waits(void **state)
 {
 	char heard[64];
@@ -174,6 +203,22 @@ static void test_spp_wire_put_gives_up_in_time(void **state)
 	assert_int_equal(e, SPP_WIRE_LATE);
 }
 
+static void test_spp_wire_put_never_blocks_in_a_pipe_of_others(void **state)
+{
+	char piece[SPP_WIRE_SIZE / 2] = { 0 };
+	enum spp_wire_end e = SPP_WIRE_GOOD;
+	struct spp_wire w;
+	int ends[2];
+
+	(void)state;
+	assert_int_equal(pipe(ends), 0);
+	spp_wire_begin(&w, ends[0], ends[1], SHORT);
+	for (size_t i = 0; i < 1000 && e == SPP_WIRE_GOOD; i++)
+		e = spp_wire_put(&w, piece, sizeof(piece));
+	assert_int_equal(e, SPP_WIRE_LATE);
+	spp_wire_close(&w);
+}
+
 static void test_spp_wire_forgets_and_takes(void **state)
 {
 	const char *bytes;
@@ -198,6 +243,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		WIRED(test_spp_wire_line_takes_both_ends_of_lines),
+		WIRED(test_spp_wire_line_tells_whether_another_was_silent),
+		WIRED(test_spp_wire_put_never_blocks_in_a_pipe_of_others),
 		WIRED(test_spp_wire_line_comes_in_pieces),
 		WIRED(test_spp_wire_line_throws_long_ones_away),
 		WIRED(test_spp_wire_line_waits_no_longer),
