@@ -102,7 +102,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	if (line.len > 0)
 		must(*line.arg != ' ' && *line.arg != '\t' &&
 		     line.arg[line.len - 1] != ' ');
-	if (line.command != SPP_UNKNOWN)
+	if (line.command != SPP_C_UNKNOWN)
 		must(spp_line_is_clean(text, size - line.len) ||
 		     !spp_line_is_clean(text, size));
 	check_parameters(line.arg, line.len, line.command);

@@ -16,62 +16,14 @@
 #include <sys/auxv.h>
 #include <unistd.h>
 
-#include "base/beside.h"
 #include "base/mem.h"
+#include "smtp/check.h"
+#include "smtp/controls.h"
 #include "smtp/options.h"
 #include "smtp/run_ask.h"
 #include "smtp/session.h"
 
 extern char **environ;
-
-static int read_plan(
-    const struct spp_options *o, struct spp_plan *plan, struct err *err)
-{
-	const char *file = o->plugins ? o->plugins : getenv("SPPCONFFILE");
-	AUTO_FREE char *path =
-	    spp_in_home(o, file && *file ? file : "control/smtpplugins");
-
-	return spp_plan_read(path, plan, err);
-}
-
-/* Those of qmail, or those of --local-domains. */
-static int read_hosts(const struct spp_options *o, struct spp_hosts **hosts,
-    struct spp_hosts **percent, struct err *err)
-{
-	AUTO_FREE char *list = spp_in_home(o, "control/rcpthosts");
-	AUTO_FREE char *more = spp_in_home(o, "control/morercpthosts.cdb");
-	AUTO_FREE char *hack = spp_in_home(o, "control/percenthack");
-
-	if (o->local_path)
-		return spp_hosts_open(o->local_path, NULL, hosts, err);
-	if (spp_hosts_open(list, more, hosts, err) < 0)
-		return -1;
-	if (access(hack, F_OK) == 0)
-		return spp_hosts_open(hack, NULL, percent, err);
-	return errno == ENOENT
-		   ? 0
-		   : err_errno(err, EXIT_AGAIN, errno, "cannot read %s", hack);
-}
-
-/* Better now than when a client has said STARTTLS. */
-static int look_at_tls(const struct spp_options *o, struct err *err)
-{
-	char program[BESIDE_MAX];
-
-	if (!o->certificate)
-		return 0;
-	if (beside_path("relaypass-spp-tls", program, sizeof(program)) < 0 ||
-	    access(program, X_OK) < 0)
-		return err_set(err, EXIT_AGAIN,
-		    "--certificate needs relaypass-spp-tls, built with GnuTLS, "
-		    "beside relaypass-spp");
-	if (access(o->certificate_path, R_OK) < 0)
-		return err_errno(
-		    err, EXIT_AGAIN, errno, "%s", o->certificate_path);
-	if (access(o->key_path, R_OK) < 0)
-		return err_errno(err, EXIT_AGAIN, errno, "%s", o->key_path);
-	return 0;
-}
 
 /* NOSPP: as if we were not there, but for the lease. */
 static int become_server(const struct spp_options *o)
@@ -111,12 +63,14 @@ int main(int argc, char **argv)
 	spp_options_read(&o, argc, argv);
 	if (getauxval(AT_SECURE))
 		return spp_session_refuse("must not be set-uid or set-gid");
+	if (o.check)
+		return spp_check(&o);
 	/* Other servers would take everybody for a friend. */
 	if (off && !o.local_domains && !o.no_relay)
 		return become_server(&o);
-	if (look_at_tls(&o, &err) < 0 ||
-	    (!off && read_plan(&o, &plan, &err) < 0) ||
-	    read_hosts(&o, &hosts, &percent, &err) < 0)
+	if (spp_controls_tls(&o, &err) < 0 ||
+	    (!off && spp_controls_plan(&o, &plan, &err) < 0) ||
+	    spp_controls_hosts(&o, &hosts, &percent, &err) < 0)
 		return spp_session_refuse(err.text);
 	env.plan = off ? NULL : &plan;
 	env.hosts = hosts;

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * cdb - one question to a constant data base. 256 pairs of numbers at the
+ * cdb - 256 pairs of numbers at the
  * beginning say where the hash tables are and how many slots they have; a slot
  * is a hash and where its record is, which has the two lengths, the key and the
  * data. All numbers have 32 bits, the least significant byte first.
  */
-#include <string.h>
+#include "cdb.h"
 
-#include "hosts.h"
+#include <string.h>
 
 enum { PAIR = 8, TABLES = 256, HASH_BEGIN = 5381 };
 

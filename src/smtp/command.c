@@ -51,8 +51,8 @@ void spp_line_read(const char *text, size_t len, struct spp_line *out)
 
 	while (verb < len && !is_blank(text[verb]))
 		verb++;
-	out->command = SPP_UNKNOWN;
-	for (size_t i = SPP_UNKNOWN + 1; i < COUNT_OF(verbs); i++)
+	out->command = SPP_C_UNKNOWN;
+	for (size_t i = SPP_C_UNKNOWN + 1; i < COUNT_OF(verbs); i++)
 		if (is_word(text, verb, verbs[i]))
 			out->command = (enum spp_command)i;
 	out->arg = text + verb;

@@ -9,7 +9,7 @@
 #include <stddef.h>
 
 enum spp_command {
-	SPP_UNKNOWN,
+	SPP_C_UNKNOWN,
 	SPP_C_HELO,
 	SPP_C_EHLO,
 	SPP_C_MAIL,

@@ -6,6 +6,7 @@
  */
 #include "hooks.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -282,7 +283,31 @@ static enum spp_line_wish take_line(void *ctx, const char *line, size_t len)
 	return spp_order_ends(t->order.verb) ? SPP_LINE_LAST : SPP_LINE_MORE;
 }
 
-/* The client's 451, and a line for the log. */
+/* What its line in the file may be wrong in. */
+static const char *hint(const struct spp_plugin *p, int error)
+{
+	if (error != ENOENT || p->shell)
+		return "";
+	if (strchr(p->command, '\r'))
+		return ", as its line ends in CR LF";
+	return strchr(p->command, ' ')
+		   ? ", as arguments want a colon before the line"
+		   : "";
+}
+
+/* error: errno of a plugin that was not run, or 0. */
+static void log_trouble(
+    const struct turn *t, const struct spp_plugin *p, int error)
+{
+	char about[SPP_ORDER_MAX];
+
+	(void)snprintf(about, sizeof(about), "%.*s%s%s%s", NAME_MAX_SHOWN,
+	    p->command, error ? ": " : "", error ? strerror(error) : "",
+	    hint(p, error));
+	t->h->env.log(t->h->env.ctx, t->trouble, about);
+}
+
+/* The client's 451. */
 static void tell_trouble(
     const struct spp_hooks *h, const struct spp_plugin *p, const char *what)
 {
@@ -298,7 +323,6 @@ static void tell_trouble(
 	    "451 qmail-spp failure: %s%s: %s (#4.3.0)", p->shell ? ":" : "",
 	    name, what);
 	say(h, line);
-	h->env.log(h->env.ctx, what, name);
 }
 
 /* What ended the reading. False: nothing did; the next plugin is to run. */
@@ -330,8 +354,12 @@ static bool run_one(struct turn *t, const struct spp_plugin *p, int64_t limit,
 	t->trouble = NULL;
 	enum spp_end end = spp_plugin_run(
 	    p, spp_vars_environ(t->h->env.vars), limit, take_line, t);
+	const int error = end == SPP_NOT_RUN ? errno : 0;
+
 	if (end != SPP_ENDED && !t->trouble)
 		t->trouble = spp_end_text(end);
+	if (t->trouble)
+		log_trouble(t, p, error);
 	/* Who throws the client out gets his will in any case. */
 	if (t->trouble && t->order.verb != SPP_REJECT &&
 	    t->order.verb != SPP_DROP) {
@@ -339,8 +367,6 @@ static bool run_one(struct turn *t, const struct spp_plugin *p, int64_t limit,
 		*result = SPP_REFUSE;
 		return true;
 	}
-	if (t->trouble)
-		t->h->env.log(t->h->env.ctx, t->trouble, p->command);
 	return result_of(t, result);
 }
 

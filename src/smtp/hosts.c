@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include "base/mem.h"
+#include "cdb.h"
 #include "file.h"
 
 enum {

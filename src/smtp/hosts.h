@@ -7,7 +7,6 @@
 #define SMTP_HOSTS_H
 #include <stdbool.h>
 #include <stddef.h>
-#include <stdint.h>
 
 #include "base/err.h"
 
@@ -25,9 +24,4 @@ void spp_hosts_close(struct spp_hosts **h);
  * there. NULL (no '@' in the address): true, as it is a name of this machine.
  */
 bool spp_hosts_have(const struct spp_hosts *h, const char *domain);
-
-/* Looks key up in a cdb of size bytes (cr.yp.to/cdb/cdb.txt). Pure: whatever
- * the bytes are, it ends and reads none outside. */
-bool spp_cdb_has(
-    const uint8_t *cdb, size_t size, const char *key, size_t key_len);
 #endif

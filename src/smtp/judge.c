@@ -11,5 +11,5 @@ enum spp_verdict spp_judge(struct spp_facts f)
 		return SPP_SUFFIXED;
 	if (f.ok)
 		return SPP_RELAYED;
-	return f.listed && !f.routed ? SPP_LOCAL : SPP_REFUSED;
+	return f.listed && !f.routed ? SPP_LOCAL : SPP_FOREIGN;
 }

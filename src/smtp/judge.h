@@ -8,7 +8,7 @@
 #include <stdbool.h>
 
 enum spp_verdict {
-	SPP_REFUSED,
+	SPP_FOREIGN, /* none of our own, and the client may not relay */
 	SPP_LOCAL,   /* its domain is listed */
 	SPP_RELAYED, /* wherever it goes */
 	SPP_SUFFIXED /* the same, with RELAYCLIENT's value behind it */

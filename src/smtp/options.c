@@ -56,6 +56,7 @@ static enum spp_bare bare(const char *text)
 enum {
 	OPT_BARE = 1,
 	OPT_CERTIFICATE,
+	OPT_CHECK,
 	OPT_CONNECT,
 	OPT_FROZEN,
 	OPT_HELP,
@@ -77,6 +78,7 @@ static const struct option table[] = {
 	{ "auth-without-tls", no_argument, NULL, OPT_PLAIN },
 	{ "bare-newlines", required_argument, NULL, OPT_BARE },
 	{ "certificate", required_argument, NULL, OPT_CERTIFICATE },
+	{ "check", no_argument, NULL, OPT_CHECK },
 	{ "connect", required_argument, NULL, OPT_CONNECT },
 	{ "frozen-relayclient", no_argument, NULL, OPT_FROZEN },
 	{ "help", no_argument, NULL, OPT_HELP },
@@ -109,6 +111,7 @@ static void take(struct spp_options *o, int option)
 		[OPT_VERBOSE] = NULL,
 	};
 	bool *const flags[] = {
+		[OPT_CHECK] = &o->check,
 		[OPT_FROZEN] = &o->frozen_relayclient,
 		[OPT_NO_RELAY] = &o->no_relay,
 		[OPT_PLAIN] = &o->plain_without_tls,

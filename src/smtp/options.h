@@ -27,6 +27,7 @@ struct spp_options {
 	int64_t plugin_limit; /* ms */
 	int64_t limit;        /* ms that a client or server may be silent */
 	bool verbose;
+	bool check; /* only look */
 	char **program;
 	/* Of local_domains, certificate and key (or that is in the
 	 * certificate's), from the root. */

@@ -26,8 +26,7 @@ const char *spp_section_name(enum spp_section section)
 	return names[section];
 }
 
-/* SPP_SECTIONS: none that is known. */
-static enum spp_section section_of(char letter)
+enum spp_section spp_section_of(char letter)
 {
 	unsigned s = 0;
 
@@ -68,7 +67,7 @@ void spp_plan_parse(char *text, size_t len, struct spp_plan *plan)
 	plan->plugins = xcalloc(lines, sizeof(*plan->plugins));
 	for (char *line = text; line < text + len; line += strlen(line) + 1) {
 		if (*line == '[')
-			section = section_of(line[1]);
+			section = spp_section_of(line[1]);
 		else if (*line && *line != '#' && section != SPP_SECTIONS)
 			plan->plugins[plan->count++] = (struct spp_plugin){
 				.section = section,

@@ -42,6 +42,8 @@ void spp_plan_parse(char *text, size_t len, struct spp_plan *plan);
 int spp_plan_read(const char *path, struct spp_plan *plan, struct err *err);
 void spp_plan_free(struct spp_plan *plan);
 bool spp_plan_has(const struct spp_plan *plan, enum spp_section section);
-/* "rcpt" and so on, for the log. */
+/* By the letter behind '['. SPP_SECTIONS: it is unknown. */
+enum spp_section spp_section_of(char letter);
+/* "rcpt" and so on. */
 const char *spp_section_name(enum spp_section section);
 #endif

@@ -34,12 +34,14 @@ struct start {
 	const char *path;
 	char *const *argv, *const *env;
 	int out;
+	int error; /* why it is not run */
 };
 
 /* One run of a plugin. */
 struct run {
 	pid_t pid;
 	int pidfd, out; /* -1: closed, or out has ended */
+	int error;      /* why it was not started, or is not the plugin */
 	int64_t until;
 	spp_line_fn *fn; /* NULL: one line has ended the reading */
 	void *ctx;
@@ -58,19 +60,23 @@ static bool close_from(int first)
 	return true;
 }
 
-/* Runs in our memory while we wait: it calls nothing that changes any. */
+/* Runs in our memory while we wait: it calls nothing that changes more of it
+ * than errno. */
 static int child(void *arg)
 {
-	const struct start *s = arg;
+	struct start *s = arg;
 
 	/* In this order: 0 is free when /dev/null is opened, and gets it. A
 	 * descriptor that dup2() leaves as it is would close at exec. */
 	if (setpgid(0, 0) < 0 || dup2(s->out, STDOUT_FILENO) < 0 ||
 	    fcntl(STDOUT_FILENO, F_SETFD, 0) < 0 || close(STDIN_FILENO) < 0 ||
-	    open("/dev/null", O_RDONLY) != STDIN_FILENO || !close_from(3))
+	    open("/dev/null", O_RDONLY) != STDIN_FILENO || !close_from(3)) {
+		s->error = errno;
 		_exit(NO_EXEC);
+	}
 	(void)signal(SIGPIPE, SIG_DFL);
 	(void)execve(s->path, s->argv, s->env);
+	s->error = errno;
 	_exit(NO_EXEC);
 }
 
@@ -84,14 +90,17 @@ static bool start(struct run *r, const struct spp_plugin *p, char *const *env)
 	char *const alone[] = { command, NULL };
 	int ends[2];
 
-	if (pipe2(ends, O_CLOEXEC) < 0)
+	if (pipe2(ends, O_CLOEXEC) < 0) {
+		r->error = errno;
 		return false;
+	}
 	struct start s = { .path = p->shell ? sh : command,
 		.argv = p->shell ? by_shell : alone,
 		.env = env,
 		.out = ends[1] };
 	r->pid = clone(child, stack + sizeof(stack),
 	    CLONE_VM | CLONE_VFORK | CLONE_PIDFD | SIGCHLD, &s, &r->pidfd);
+	r->error = r->pid > 0 ? s.error : errno;
 	close(ends[1]);
 	r->out = ends[0];
 	return r->pid > 0;
@@ -224,6 +233,7 @@ enum spp_end spp_plugin_run(const struct spp_plugin *p, char *const *env,
 	enum spp_end end = SPP_NOT_RUN;
 
 	r.pidfd = r.out = -1;
+	r.error = 0;
 	r.fn = fn;
 	r.ctx = ctx;
 	r.total = r.used = 0;
@@ -238,6 +248,7 @@ enum spp_end spp_plugin_run(const struct spp_plugin *p, char *const *env,
 			end = SPP_TOO_MUCH;
 	}
 	finish(&r);
+	errno = r.error;
 	return end;
 }
 

@@ -18,7 +18,7 @@ enum { SPP_OUTPUT_MAX = 1048576 }; /* bytes a plugin may write */
 
 enum spp_end {
 	SPP_CRASHED, /* killed by a signal; zero, as all but SPP_ENDED fail */
-	SPP_NOT_RUN, /* exit code 120, or it could not be started */
+	SPP_NOT_RUN, /* exit code 120 (errno is 0), or errno tells why not */
 	SPP_TOO_SLOW,
 	SPP_TOO_MUCH, /* output, or one line of it */
 	SPP_ENDED

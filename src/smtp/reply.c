@@ -238,8 +238,6 @@ static void learn(struct list *l, struct spp_offer offer,
 		learn_mechanisms(l, offer, ext, rest, end);
 	else if (is_word(p, len, "XCLIENT"))
 		learn_xclient(ext, rest, end);
-	else if (is_word(p, len, "PIPELINING"))
-		ext->pipelining = true;
 }
 
 static void put_text(struct printer *p, bool last, const char *text)

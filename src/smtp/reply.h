@@ -30,7 +30,7 @@ struct spp_offer {
 };
 /* What the server said to EHLO. */
 struct spp_extensions {
-	bool xclient, pipelining, auth;
+	bool xclient, auth;
 	char xclient_words[256]; /* "ADDR PORT ..." */
 };
 /*

@@ -38,13 +38,14 @@ void spp_log(const struct spp_session *s, const char *what, const char *about)
 
 	put_clean(shown, sizeof(shown), about);
 	/* There is nobody to tell when stderr is gone. */
-	(void)dprintf(STDERR_FILENO, "relaypass-spp: %s: %s%s%s\n", s->address,
-	    what, *shown ? ": " : "", shown);
+	(void)dprintf(STDERR_FILENO, "relaypass-spp[%d]: %s: %s%s%s\n",
+	    (int)getpid(), s->address, what, *shown ? ": " : "", shown);
 }
 
 int spp_session_refuse(const char *why)
 {
-	(void)dprintf(STDERR_FILENO, "relaypass-spp: %s\n", why);
+	(void)dprintf(
+	    STDERR_FILENO, "relaypass-spp[%d]: %s\n", (int)getpid(), why);
 	(void)dprintf(
 	    STDOUT_FILENO, "421 unable to read controls (#4.3.0)\r\n");
 	return EXIT_NO;
@@ -254,7 +255,7 @@ static enum spp_next do_unknown(
 }
 
 static spp_handler *const handlers[] = {
-	[SPP_UNKNOWN] = do_unknown,
+	[SPP_C_UNKNOWN] = do_unknown,
 	[SPP_C_HELO] = spp_do_helo,
 	[SPP_C_EHLO] = spp_do_helo,
 	[SPP_C_MAIL] = spp_do_mail,

@@ -138,7 +138,7 @@ enum spp_next spp_do_rcpt(struct spp_session *s, const struct spp_line *line)
 	facts.relayclient = spp_relayclient(s) != NULL;
 	facts.routed = is_routed(s, &to);
 	verdict = spp_judge(facts);
-	if (verdict == SPP_REFUSED)
+	if (verdict == SPP_FOREIGN)
 		return refuse(s, &to);
 	if (verdict == SPP_SUFFIXED && !append(&to, spp_relayclient(s)))
 		return spp_say(s, bad_syntax);
@@ -149,7 +149,7 @@ enum spp_next spp_do_rcpt(struct spp_session *s, const struct spp_line *line)
 	/* A plugin may have sent it elsewhere; the server must know. */
 	relays = verdict != SPP_LOCAL ||
 		 !spp_hosts_have(s->env->hosts, spp_address_domain(&to));
-	if (to.len == 0 || spp_judge(facts) == SPP_REFUSED ||
+	if (to.len == 0 || spp_judge(facts) == SPP_FOREIGN ||
 	    (relays && s->options->no_relay))
 		return refuse(s, &to);
 	return tell_server(s, &to, parameters, relays);

@@ -61,7 +61,8 @@ enum spp_result spp_hook(struct spp_session *s, enum spp_section section,
 /* The same. True: the command is over, and *next follows. */
 bool spp_hook_stops(struct spp_session *s, enum spp_section section,
     struct spp_address *address, enum spp_result *r, enum spp_next *next);
-/* To stderr: "relaypass-spp: ADDRESS: what about". */
+/* To stderr: "relaypass-spp[PID]: ADDRESS: what: about"; tcpserver's lines have
+ * the same PID. */
 void spp_log(const struct spp_session *s, const char *what, const char *about);
 /* NULL: the client may not relay; else what is put behind its recipients. */
 const char *spp_relayclient(const struct spp_session *s);

@@ -13,11 +13,11 @@
 enum { SPP_WIRE_SIZE = 65536 };
 
 struct spp_wire {
-	int in, out;     /* may be the same; -1: closed */
-	int64_t limit;   /* ms that the other end may keep us waiting */
-	bool own;        /* out does not block */
-	bool socket;     /* out is one: it need not block either */
-	bool quiet;      /* silent when last looked at, and not written to since */
+	int in, out;   /* may be the same; -1: closed */
+	int64_t limit; /* ms that the other end may keep us waiting */
+	bool own;      /* out does not block */
+	bool socket;   /* out is one: it need not block either */
+	bool quiet; /* silent when last looked at, and not written to since */
 	size_t from, to; /* in `read`: what has not been taken yet */
 	size_t waits;    /* in `written`: what has not gone yet */
 	char read[SPP_WIRE_SIZE], written[SPP_WIRE_SIZE];

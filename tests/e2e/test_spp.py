@@ -268,6 +268,84 @@ def test_a_broken_morercpthosts_takes_no_mail(home):
     assert "morercpthosts" in home.log.read_text()
 
 
+def checked(home, *options, server=None, code=100):
+    """What --check says, line by line."""
+    done = subprocess.run(
+        [dialogues.program(), "--check", f"--home={home.directory}",
+         "--socket=/nonexistent/relaypass", *options,
+         server or lab.BUILD / "tests/spp/smtpd"], check=False,
+        stdout=subprocess.PIPE, encoding="utf-8", env=home.environ([]),
+        timeout=dialogues.LIMIT)
+    assert done.returncode == code, done.stdout
+    return done.stdout.splitlines()
+
+
+def test_check_tells_what_runs_when(home):
+    home.write("plugins/good", "#!/bin/sh\n", 0o755)
+    home.write("control/smtpplugins",
+               "# a comment\n[rcpt]\nplugins/good  \n:echo N\n\n[pass]\n"
+               "plugins/good")
+    said = checked(home, code=0)
+    assert said[:3] == ["rcpt: plugins/good", "rcpt: :echo N",
+                        "pass: plugins/good"]
+    assert said[3] == "nobody has a lease: /nonexistent/relaypass: " \
+        "No such file or directory"
+
+
+def test_check_tells_what_is_wrong(home):
+    home.write("plugins/not-executable", "#!/bin/sh\n")
+    home.write("control/smtpplugins",
+               "plugins/above\n[quit]\nplugins/never\n[mail]\n"
+               "plugins/missing -v\nplugins/not-executable\nplugins\n"
+               "plugins/good\r\n")
+    home.write("control/rcpthosts", "listed.example\n*.example.org\n"
+               "bob@listed.example\nother.example\r\n")
+    said = "\n".join(checked(home, server="qmail-smtpd-missing"))
+    for where, what in (
+            ("smtpplugins:1: ", "plugins/above: below no section"),
+            ("smtpplugins:2: ", "there is no section [quit]"),
+            ("smtpplugins:3: ", "plugins/never: below no section"),
+            ("smtpplugins:5: ", "No such file or directory; arguments want a "
+             "colon"),
+            ("smtpplugins:6: ", "not-executable: Permission denied"),
+            ("smtpplugins:7: ", "plugins is not a file"),
+            ("smtpplugins:8: ", "ends in CR LF"),
+            ("rcpthosts:2: ", "*.example.org: expected a domain"),
+            ("rcpthosts:3: ", "bob@listed.example: expected a domain"),
+            ("rcpthosts:4: ", "ends in CR LF"),
+            ("", "cannot run qmail-smtpd-missing: No such file")):
+        assert any(where in line and what in line
+                   for line in said.splitlines()), (where, what, said)
+
+
+def test_check_tells_what_cannot_be_read(home):
+    (home.directory / "control/smtpplugins").unlink()
+    (home.directory / "control/rcpthosts").unlink()
+    said = "\n".join(checked(home, "--certificate=/nonexistent.pem"))
+    assert "control/smtpplugins: No such file" in said
+    assert "control/rcpthosts: No such file" in said
+    assert "/nonexistent.pem: No such file" in said or "GnuTLS" in said
+
+
+@pytest.mark.parametrize("line, why", [
+    ("plugins/missing", "plugins/missing: No such file or directory"),
+    ("plugins/plain", "plugins/plain: Permission denied"),
+    ("plugins/plain -v", "No such file or directory, as arguments want a colon "
+     "before the line"),
+    ("plugins/plain\r", "No such file or directory, as its line ends in CR LF"),
+])
+def test_the_log_tells_why_a_plugin_is_not_run(home, line, why):
+    home.write("plugins/plain", "#!/bin/sh\n")
+    home.write("control/smtpplugins", f"[mail]\n{line}\n")
+    with session(home) as (talk, process):
+        begin(talk)
+        assert talk.ask("MAIL FROM:<a@b.example>")[0].startswith(
+            "451 qmail-spp failure: plugins/")
+    said = home.log.read_text("latin-1")
+    assert why in said and \
+        f"relaypass-spp[{process.pid}]: 192.0.2.7: can't execute: " in said
+
+
 def test_the_example_of_plugins(home):
     home.write("control/smtpplugins",
                (lab.EXAMPLES / "smtpplugins").read_text("utf-8"))

@@ -34,15 +34,15 @@ static void lines(void **state)
 		{ "HELP", SPP_C_HELP, "" },
 		{ "AUTH PLAIN AGEAYg==", SPP_C_AUTH, "PLAIN AGEAYg==" },
 		{ "STARTTLS", SPP_C_STARTTLS, "" },
-		{ "", SPP_UNKNOWN, "" },
-		{ " ", SPP_UNKNOWN, "" },
-		{ " QUIT", SPP_UNKNOWN, "QUIT" },
-		{ "QUITS", SPP_UNKNOWN, "" },
-		{ "QUI T", SPP_UNKNOWN, "T" },
-		{ "BDAT 7 LAST", SPP_UNKNOWN, "7 LAST" },
-		{ "XCLIENT ADDR=192.0.2.1", SPP_UNKNOWN, "ADDR=192.0.2.1" },
-		{ "MAIL:", SPP_UNKNOWN, "" },
-		{ "GET / HTTP/1.1", SPP_UNKNOWN, "/ HTTP/1.1" },
+		{ "", SPP_C_UNKNOWN, "" },
+		{ " ", SPP_C_UNKNOWN, "" },
+		{ " QUIT", SPP_C_UNKNOWN, "QUIT" },
+		{ "QUITS", SPP_C_UNKNOWN, "" },
+		{ "QUI T", SPP_C_UNKNOWN, "T" },
+		{ "BDAT 7 LAST", SPP_C_UNKNOWN, "7 LAST" },
+		{ "XCLIENT ADDR=192.0.2.1", SPP_C_UNKNOWN, "ADDR=192.0.2.1" },
+		{ "MAIL:", SPP_C_UNKNOWN, "" },
+		{ "GET / HTTP/1.1", SPP_C_UNKNOWN, "/ HTTP/1.1" },
 	};
 
 	for (size_t i = 0; i < COUNT_OF(table); i++) {
@@ -59,7 +59,7 @@ static void lines(void **state)
 	/* A NUL is no end. */
 	struct spp_line l;
 	spp_line_read("QUIT\0X", 6, &l);
-	assert_int_equal(l.command, SPP_UNKNOWN);
+	assert_int_equal(l.command, SPP_C_UNKNOWN);
 	(void)state;
 }
 

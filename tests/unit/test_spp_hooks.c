@@ -345,8 +345,9 @@ static void fails(const char *plugin, const char *why)
 	(void)snprintf(want, sizeof(want),
 	    "451 qmail-spp failure: %s: %s (#4.3.0)\r\n", plugin, why);
 	mail(w, SPP_REFUSE, want);
-	(void)snprintf(want, sizeof(want), "%s: %s|", why,
-	    *plugin == ':' ? plugin + 1 : plugin);
+	(void)snprintf(want, sizeof(want), "%s: %s%s|", why,
+	    *plugin == ':' ? plugin + 1 : plugin,
+	    *plugin == '/' ? ": No such file or directory" : "");
 	assert_string_equal(w->told, want);
 	/* not for ever */
 	assert_int_equal(spp_hooks_run(w->h, SPP_DATA, NULL), SPP_GO);

@@ -15,7 +15,7 @@ static void all_sets_of_facts(void **state)
 {
 	static const enum spp_verdict want[16] = {
 		/* relayclient, ok, listed, routed: from the lowest bit */
-		[0] = SPP_REFUSED,
+		[0] = SPP_FOREIGN,
 		[1] = SPP_SUFFIXED,
 		[2] = SPP_RELAYED,
 		[3] = SPP_SUFFIXED,
@@ -23,11 +23,11 @@ static void all_sets_of_facts(void **state)
 		[5] = SPP_SUFFIXED,
 		[6] = SPP_RELAYED,
 		[7] = SPP_SUFFIXED,
-		[8] = SPP_REFUSED,
+		[8] = SPP_FOREIGN,
 		[9] = SPP_SUFFIXED,
 		[10] = SPP_RELAYED,
 		[11] = SPP_SUFFIXED,
-		[12] = SPP_REFUSED, /* listed, but it leads elsewhere */
+		[12] = SPP_FOREIGN, /* listed, but it leads elsewhere */
 		[13] = SPP_SUFFIXED,
 		[14] = SPP_RELAYED,
 		[15] = SPP_SUFFIXED,
@@ -46,8 +46,8 @@ static void all_sets_of_facts(void **state)
 
 static void nothing_known_is_refused(void **state)
 {
-	assert_int_equal(spp_judge((struct spp_facts){ 0 }), SPP_REFUSED);
-	assert_int_equal(SPP_REFUSED, 0);
+	assert_int_equal(spp_judge((struct spp_facts){ 0 }), SPP_FOREIGN);
+	assert_int_equal(SPP_FOREIGN, 0);
 	(void)state;
 }
 

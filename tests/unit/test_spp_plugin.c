@@ -134,9 +134,11 @@ static void test_plugin_needs_no_shell(void **state)
 	assert_int_equal(chmod(path, 0600), 0);
 	assert_int_equal(
 	    spp_plugin_run(&p, env, LONG_MS, hear, &h), SPP_NOT_RUN);
+	assert_int_equal(errno, EACCES);
 	assert_int_equal(unlink(path), 0);
 	assert_int_equal(
 	    spp_plugin_run(&p, env, LONG_MS, hear, &h), SPP_NOT_RUN);
+	assert_int_equal(errno, ENOENT);
 	/* its arguments are no part of a path */
 	p.command = "/bin/true x";
 	assert_int_equal(
@@ -149,7 +151,9 @@ static void test_plugin_ends_badly(void **state)
 	struct heard h = { .last = NULL };
 
 	(void)state;
+	errno = ENOENT;
 	assert_int_equal(run("echo A; exit 120", LONG_MS, &h), SPP_NOT_RUN);
+	assert_int_equal(errno, 0);
 	assert_string_equal(h.text, "A|");
 	assert_int_equal(run("kill -SEGV $$", LONG_MS, &h), SPP_CRASHED);
 	/* what it had no time to finish is no line */
