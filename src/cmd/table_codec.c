@@ -98,7 +98,7 @@ static enum table_word word_of(const struct rest *operation)
 static enum table_word read_request(
     struct rest *rest, bool cut, struct table_request *out)
 {
-	struct rest version, time, table, operation, service, key;
+	struct rest version, time, table, operation, service = { 0 }, key;
 	enum table_word word;
 
 	if (!take(rest, &version, false) || !take(rest, &time, false) ||
