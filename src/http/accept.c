@@ -175,13 +175,11 @@ static void admit(
 		(void)close(fd);
 		return;
 	}
-	s->joining = &peer;
-	s->joining_fd = fd;
-	/* Closes it when it fails. */
+	/* Closes it when it fails; begins it now or, if it locks, when its turn
+	 * comes. */
 	if (MHD_add_connection(
 		s->mhd, fd, (const struct sockaddr *)from, len) != MHD_YES)
 		http_accept_odd(s, &peer, "full");
-	s->joining = NULL;
 }
 
 static void on_port(uv_poll_t *poll, int status, int events)
@@ -230,8 +228,15 @@ void http_accept_notify(void *cls, struct MHD_Connection *connection,
 		r = xcalloc(1, sizeof(*r));
 		r->server = s;
 		r->connection = connection;
-		r->peer = *s->joining;
-		r->fd = s->joining_fd;
+		r->fd = MHD_get_connection_info(
+		    connection, MHD_CONNECTION_INFO_CONNECTION_FD)
+			    ->connect_fd;
+		/* It was known when it was let in. */
+		(void)know_peer(r->fd,
+		    (const struct sockaddr_storage *)MHD_get_connection_info(
+			connection, MHD_CONNECTION_INFO_CLIENT_ADDRESS)
+			->client_addr,
+		    &r->peer);
 		r->since = uv_now(s->loop);
 		*context = r;
 		list_add(s, r);

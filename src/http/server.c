@@ -323,10 +323,17 @@ void http_reply(
 /* --- life ------------------------------------------------------------------
  */
 
+/* Without locks, where it can tell: there is one thread. */
+#if MHD_VERSION >= 0x00097707
+#define ONE_THREAD MHD_USE_NO_THREAD_SAFETY
+#else
+#define ONE_THREAD 0
+#endif
+
 static struct MHD_Daemon *start_mhd(struct http_server *s)
 {
-	return MHD_start_daemon(
-	    MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_NO_LISTEN_SOCKET,
+	return MHD_start_daemon(MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME |
+				    MHD_USE_NO_LISTEN_SOCKET | ONE_THREAD,
 	    0, NULL, NULL, on_request, s, MHD_OPTION_CONNECTION_LIMIT,
 	    (unsigned)(s->o.max_connections + ACCEPTS_A_TURN),
 	    MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)MEMORY,

@@ -57,8 +57,6 @@ struct http_server {
 	struct port ports[PORTS_MAX];
 	size_t port_count, open;
 	struct http_request *first, *last;
-	const struct http_peer *joining; /* while a connection is added */
-	int joining_fd;
 	bool started, sweeping;
 	bool stopping; /* no request reaches the handler any more */
 };
