@@ -18,6 +18,7 @@
 #include "export/export.h"
 #include "family_private.h"
 #include "fault.h"
+#include "lockdown.h"
 #include "opener.h"
 
 enum {
@@ -256,6 +257,7 @@ static _Noreturn void child_main(
 	(void)close(f->mode_fd);
 	board_narrow(f->board, m->slot, f->board_fd);
 	(void)close(f->board_fd);
+	lockdown_prepare();
 	code = run_role(m, &env);
 	log_flush();
 	_exit(code);

@@ -22,12 +22,14 @@
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <unistd.h>
+#include <uv.h>
 
 #include "base/log.h"
 #include "base/mem.h"
 
 /* The names of 50 M leases that an export compares, and a large reply. */
 enum { CONNECTOR_BYTES = 1 << 30 };
+enum { UV_WITH_RINGS = 1 << 16 | 45 << 8 };
 
 enum call_group {
 	CALL_BASIC = 1,
@@ -61,6 +63,21 @@ static const struct role_row {
 	    CALL_BASIC | CALL_FIREWALL },
 	[ROLE_GATEWAY] = { "relaypass-ask", 0, CALL_BASIC | CALL_SERVE },
 };
+
+void lockdown_prepare(void)
+{
+	scmp_filter_ctx ctx;
+
+	if (uv_version() < UV_WITH_RINGS)
+		return;
+	ctx = seccomp_init(SCMP_ACT_ALLOW);
+	if (!ctx)
+		return;
+	if (seccomp_rule_add(
+		ctx, SCMP_ACT_ERRNO(ENOSYS), SCMP_SYS(io_uring_setup), 0) == 0)
+		(void)seccomp_load(ctx);
+	seccomp_release(ctx);
+}
 
 int lockdown_user(enum role role, struct lockdown_user *out, struct err *err)
 {
@@ -330,7 +347,7 @@ static int add_calls(scmp_filter_ctx ctx, unsigned groups)
 		return -1;
 	if ((groups & CALL_FIREWALL) && allow_firewall(ctx))
 		return -1;
-	/* Newer libuv asks for it and does without. */
+	/* As lockdown_prepare() says. */
 	(void)seccomp_rule_add(
 	    ctx, SCMP_ACT_ERRNO(ENOSYS), SCMP_SYS(io_uring_setup), 0);
 	return 0;

@@ -26,6 +26,14 @@ struct lockdown_needs {
 	struct source_needs source;
 };
 
+/*
+ * For a child, before its first loop of libuv, which from 1.45 on takes a ring
+ * for its epoll sets, and does without where there is none. One that it has
+ * must go on to answer, and what is asked by a ring no filter sees. From here
+ * on nobody gets new privileges. lockdown_enter() tells when filters cannot be
+ * had.
+ */
+void lockdown_prepare(void);
 /* The account of a role. 0, or -1: it does not exist; *err has the command that
  * makes it. Not root: the own ids. */
 int lockdown_user(enum role role, struct lockdown_user *out, struct err *err);

@@ -17,6 +17,7 @@
 #include "base/log.h"
 #include "enter.h"
 #include "export/export.h"
+#include "lockdown.h"
 #include "source/source.h"
 
 #define NS_PER_MS UINT64_C(1000000)
@@ -150,6 +151,7 @@ static _Noreturn void run(const struct subject *s, int fd)
 {
 	struct err err = { 0 };
 
+	lockdown_prepare();
 	fd = leave_others(fd);
 	(void)signal(SIGPIPE, SIG_IGN);
 	(void)alarm(PROBE_ALARM_S);
