@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/log.h"
@@ -16,9 +17,11 @@
 
 enum {
 	MAP_MIN = 1 << 20,
-	READERS_MAX = 254, /* 64 answerers and the rest, each once, and their
-			    * successors while the dead are not yet cleared */
-	SLICE_ROWS = 10000 /* of a walk that changes rows at start */
+	READERS_MAX = 254,  /* 64 answerers and the rest, each once, and their
+			     * successors while the dead are not yet cleared */
+	SLICE_ROWS = 10000, /* of a walk that changes rows at start */
+	LOOKS = 20,         /* of a reader at the meta pages, */
+	LOOK_PAUSE_NS = 1000000 /* and between them */
 };
 
 /* LMDB keeps locks by process: a second one in it would lose the first's. */
@@ -131,18 +134,34 @@ static int load_for_reader(
 	return rc == 0 ? 0 : reader_trouble(l, mdb_strerror(rc), err);
 }
 
+/* A keeper may be in the middle of one of the meta pages. */
+static enum header header_for_reader(
+    const struct ledger *l, const char **reason_r, struct err *err)
+{
+	const struct timespec pause = { .tv_nsec = LOOK_PAUSE_NS };
+	enum header h = HEADER_BAD;
+	size_t map;
+
+	for (int i = 0; i < LOOKS && (h == HEADER_BAD || h == HEADER_SHORT);
+	     i++) {
+		if (i > 0)
+			(void)nanosleep(&pause, NULL);
+		h = aside_header(l->guard.directory, &map, reason_r, err);
+	}
+	return h;
+}
+
 static int open_reader(
     struct ledger *l, const struct ledger_options *o, struct err *err)
 {
 	const char *reason;
-	size_t map;
 	int rc;
 
 	if (guard_check_files(&l->guard, o, err) < 0)
 		return -1;
 	if (guard_is_damaged(&l->guard))
 		return reader_trouble(l, "it is marked as damaged", err);
-	switch (aside_header(l->guard.directory, &map, &reason, err)) {
+	switch (header_for_reader(l, &reason, err)) {
 	case HEADER_SOUND:
 		break;
 	case HEADER_ERROR:

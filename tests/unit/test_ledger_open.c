@@ -8,6 +8,8 @@
 
 #include "ledger_dir.h"
 
+#include <sys/prctl.h>
+
 static unsigned mode_of(const char *path)
 {
 	struct stat st;
@@ -179,6 +181,51 @@ static int reader_of_another_boot(void)
 
 	memcpy(o.boot_id, "boot-2", 7);
 	return ledger_open(&o, t0, &err) ? 0 : err.code;
+}
+
+/* The keeper's write of the older meta page, cut into two. */
+static _Noreturn void tear_meta_page(void)
+{
+	enum { DEPTH = 94, TRANSACTION = 144 };
+	const uint16_t torn = 0xffff;
+	int fd = open(in_dir("data.mdb"), O_RDWR | O_CLOEXEC);
+	uint64_t transactions[2];
+	uint16_t depth;
+	off_t at;
+
+	(void)prctl(PR_SET_PDEATHSIG, SIGKILL);
+	for (int i = 0; i < 2; i++)
+		(void)!pread(fd, &transactions[i], sizeof(uint64_t),
+		    (off_t)i * PAGE + TRANSACTION);
+	at = (transactions[1] < transactions[0] ? PAGE : 0) + DEPTH;
+	if (pread(fd, &depth, sizeof(depth), at) != sizeof(depth))
+		_exit(1);
+	for (;;) {
+		const uint16_t wrong = depth ? 0 : torn;
+
+		(void)!pwrite(fd, &wrong, sizeof(wrong), at);
+		(void)usleep(300);
+		(void)!pwrite(fd, &depth, sizeof(depth), at);
+		(void)usleep(700);
+	}
+}
+
+static void test_ledger_open_waits_for_a_meta_page(void **state)
+{
+	enum { OPENS = 60 };
+	struct ledger *l = open_writer();
+	pid_t pid;
+
+	(void)state;
+	put(l, "192.0.2.7", "alice", later(TTL_MS));
+	ledger_close(&l);
+	pid = fork();
+	if (pid == 0)
+		tear_meta_page();
+	for (int i = 0; i < OPENS; i++)
+		assert_int_equal(in_child(reader_sees_alice), 1);
+	assert_int_equal(kill(pid, SIGKILL), 0);
+	assert_int_equal(waitpid(pid, NULL, 0), pid);
 }
 
 static void test_ledger_open_tells_readers_to_wait(void **state)
@@ -382,6 +429,7 @@ int main(void)
 		T(test_ledger_open_refuses_a_directory_that_is_a_file),
 		T(test_ledger_open_admits_one_writer),
 		T(test_ledger_open_tells_readers_to_wait),
+		T(test_ledger_open_waits_for_a_meta_page),
 		T(test_ledger_open_drops_rows_of_another_prefix),
 		T(test_ledger_open_shortens_ends_to_a_shorter_ttl),
 		T(test_ledger_open_sets_aside_what_is_no_ledger),
