@@ -248,7 +248,9 @@ class MariaDB(Server):
         """`plugin`: "VIA ed25519 USING PASSWORD"; else by password."""
         how = f"IDENTIFIED {plugin}('{password}')" if plugin \
             else f"IDENTIFIED BY '{password}'"
-        self.execute(f"CREATE USER '{name}'@'%' {how}", database="mysql")
+        # Killed, the server may have one back that was dropped before.
+        self.execute(f"CREATE OR REPLACE USER '{name}'@'%' {how}",
+                     database="mysql")
         self.users = {**self.users, name: password}
 
     def create_database(self, name, owner="owner"):

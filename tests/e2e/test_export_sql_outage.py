@@ -80,7 +80,8 @@ def test_a_database_that_goes_and_comes(site, how):
         engine.resume()
     else:
         engine.start()
-    site.wait_rows(BEFORE, DURING, "203.0.113.9")
+    # It tries again after half a minute at the latest.
+    site.wait_rows(BEFORE, DURING, "203.0.113.9", limit=60)
     lost_and_back(site)
 
 
