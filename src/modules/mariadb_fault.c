@@ -105,7 +105,8 @@ enum sql_fault mdb_fault(unsigned number, const char *text, bool connecting)
 		return SQL_FAULT_FULL;
 	/* Not a network's fault: it stays wrong. */
 	if (number == TLS_FAILED &&
-	    (strstr(text, "ertificate") || strstr(text, "not support")))
+	    (strstr(text, "ertificate") || strstr(text, "erification") ||
+		strstr(text, "not support")))
 		return SQL_FAULT_OTHER;
 	for (size_t i = 0; i < COUNT_OF(faults); i++) {
 		if (faults[i].number == number)

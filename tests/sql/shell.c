@@ -222,6 +222,8 @@ int main(int argc, char **argv)
 		*value = '\0';
 		set(&place, &env, argv[i], value + 1);
 	}
+	if (shell.locked)
+		lockdown_prepare();
 	engine = sql_engine_load(engine_of(argv[1]), &err);
 	if (!engine)
 		return refuse(&err);

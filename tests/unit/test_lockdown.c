@@ -40,6 +40,7 @@
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
+#include <uv.h>
 
 #include "base/mem.h"
 #include "daemon/lockdown.h"
@@ -654,9 +655,63 @@ static void test_lockdown_tells_root_from_a_missing_account(void **state)
 	assert_non_null(strstr(err.text, "adduser"));
 }
 
+static void on_bytes(uv_poll_t *poll, int status, int events)
+{
+	(void)status;
+	(void)events;
+	uv_close((uv_handle_t *)poll, NULL);
+}
+
+static void on_timer(uv_timer_t *timer)
+{
+	const int *fd = timer->data;
+
+	must(write(*fd, "x", 1) == 1);
+	uv_close((uv_handle_t *)timer, NULL);
+}
+
+/* Begun before, as in daemon/family.c. */
+static _Noreturn void go_on_with_a_loop(size_t role)
+{
+	uv_loop_t loop;
+	uv_timer_t timer;
+	uv_poll_t poll;
+	int fds[2];
+
+	must(pipe(fds) == 0);
+	lockdown_prepare();
+	must(uv_loop_init(&loop) == 0);
+	lock_down(role);
+	must(uv_timer_init(&loop, &timer) == 0);
+	timer.data = &fds[1];
+	must(uv_timer_start(&timer, on_timer, 1, 0) == 0);
+	must(uv_poll_init(&loop, &poll, fds[0]) == 0);
+	must(uv_poll_start(&poll, UV_READABLE, on_bytes) == 0);
+	must(uv_run(&loop, UV_RUN_DEFAULT) == 0);
+	_exit(DONE);
+}
+
+static void test_lockdown_lets_a_loop_go_on(void **state)
+{
+	(void)state;
+	for (size_t r = 0; r < COUNT_OF(roles); r++) {
+		int status = 0;
+		pid_t pid;
+
+		if (!can_be(r))
+			continue;
+		pid = fork();
+		if (pid == 0)
+			go_on_with_a_loop(r);
+		assert_int_equal(waitpid(pid, &status, 0), pid);
+		assert_int_equal(status, 0);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_lockdown_lets_a_loop_go_on),
 		cmocka_unit_test(test_lockdown_forbids),
 		cmocka_unit_test(test_lockdown_kills_what_it_does_not_list),
 		cmocka_unit_test(test_lockdown_allows_the_work),
