@@ -13,7 +13,7 @@
 #include <string.h>
 
 #include "base/mem.h"
-#include "smtp/hosts.h"
+#include "smtp/cdb.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

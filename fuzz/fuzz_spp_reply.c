@@ -81,7 +81,7 @@ static void check_offer(
 	if (code == 250)
 		check_list(out, n, offer, &ext);
 	else
-		must(!ext.xclient && !ext.pipelining && !ext.auth);
+		must(!ext.xclient && !ext.auth);
 	free(out);
 }
 
