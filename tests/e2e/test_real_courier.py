@@ -51,8 +51,9 @@ while IFS= read -r name; do
 done <names >userdb
 makeuserdb
 """
-START = "for name in authdaemond imapd imapd-ssl pop3d pop3d-ssl; do " \
-    "$name start; done"
+# Debian 13 has no link to imapd's start script, and a program of its name.
+START = "authdaemond start; for name in imapd imapd-ssl pop3d pop3d-ssl; do " \
+    "/usr/lib/courier/$name start; done"
 
 
 def set_up(host):
@@ -99,11 +100,18 @@ def make_site(tmp_path_factory):
         yield site
 
 
+def kinds_told(text):
+    """The kinds of TLS that a login tells of: since Courier 1.4 STARTTLS, too;
+    before, only the end of the session does."""
+    return ("start", "direct") if b"protocol=IMAP, starttls=1\n" in text \
+        else ("direct",)
+
+
 @pytest.mark.parametrize("form", real.FORMATS)
 def test_a_good_login_is_one_lease_and_nothing_else_is(site, form):
-    """A login says nothing of STARTTLS; the end of the session does."""
     site.check_hostile_text(form, 50)
-    seen = site.check(form, "courier", tls=["direct"])
+    seen = site.check(form, "courier",
+                      tls=kinds_told(site.files[form].read_bytes()))
     began = [one["session"] for one in seen if one["kind"] == "login"]
     ended = [one["session"] for one in seen if one["kind"] == "logout"]
     assert len(set(began)) == len(began) and set(began) == set(ended)
