@@ -72,6 +72,8 @@ def pytest_runtest_makereport(item):
     places = [value for value in item.funcargs.values()
               if isinstance(value, pathlib.Path)]
     for value in item.funcargs.values():
+        if isinstance(value, lab.Client):
+            continue  # which takes any name for a verb
         for host in getattr(value, "hosts", [getattr(value, "host", value)]):
             if isinstance(host, lab.Host):
                 places.append(host.directory)

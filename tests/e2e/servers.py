@@ -6,6 +6,7 @@ Both have the user alice with password secret, the local domain test.example,
 and hand foreign mail to a sink on another machine.
 """
 
+import dovecot_conf
 import lab
 
 PASSWORD = "secret"
@@ -39,20 +40,20 @@ service anvil {
 """
 
 # As Debian's postinst makes main.cf for an "Internet Site".
-MAIN_CF = """
-myhostname = mx.test.example
-alias_maps = hash:/etc/aliases
-alias_database = hash:/etc/aliases
-mydestination = $myhostname, test.example, localhost.localdomain, localhost
-relayhost =
-mynetworks = 127.0.0.0/8 [::ffff:127.0.0.0]/104 [::1]/128
-smtpd_relay_restrictions = permit_mynetworks permit_sasl_authenticated \
-defer_unauth_destination
-mailbox_size_limit = 0
-recipient_delimiter = +
-inet_interfaces = all
-inet_protocols = all
-"""
+MAIN_CF = (
+    "myhostname = mx.test.example",
+    "alias_maps = hash:/etc/aliases",
+    "alias_database = hash:/etc/aliases",
+    "mydestination = $myhostname, test.example, localhost.localdomain, "
+    "localhost",
+    "mynetworks = 127.0.0.0/8 [::ffff:127.0.0.0]/104 [::1]/128",
+    "smtpd_relay_restrictions = permit_mynetworks permit_sasl_authenticated "
+    "defer_unauth_destination",
+    "mailbox_size_limit = 0",
+    "recipient_delimiter = +",
+    "inet_interfaces = all",
+    "inet_protocols = all",
+)
 
 PRIVATE_MAIN_CF = """
 compatibility_level = 3.6
@@ -109,8 +110,7 @@ class Private:
         self.host = host
         host.add_user("alice")
         self.mail = "/var/mail/alice"
-        host.write("/etc/dovecot-private.conf", DOVECOT)
-        host.write("/etc/dovecot/dovecot.conf", DOVECOT)
+        dovecot_conf.write(host, DOVECOT)
         host.write(f"{self.config_dir}/main.cf",
                    PRIVATE_MAIN_CF + f"relayhost = [{SINK}]\n")
         host.write(f"{self.config_dir}/master.cf", PRIVATE_MASTER_CF)
@@ -147,10 +147,10 @@ class Debian:
         self.mail = "/var/mail/alice"
         host.run("usermod", "-a", "-G", "mail", "alice")
         self.certificate()
-        main_cf = host.path("/usr/share/postfix/main.cf.debian").read_text(
-            encoding="utf-8")
-        host.write("/etc/postfix/main.cf", main_cf + MAIN_CF.replace(
-            "relayhost =", f"relayhost = [{SINK}]"))
+        host.run("cp", "/usr/share/postfix/main.cf.debian",
+                 "/etc/postfix/main.cf")
+        # Some may stand there, and Postfix warns of what stands twice.
+        host.run("postconf", "-e", *MAIN_CF, f"relayhost = [{SINK}]")
         host.run("cp", "/usr/share/postfix/master.cf.dist",
                  "/etc/postfix/master.cf")
         host.run("newaliases")
@@ -172,7 +172,10 @@ class Debian:
         self.host.run("sed", "-i", "/imklog/d", "/etc/rsyslog.conf")
         self.host.daemon("rsyslogd", "-i", "/run/rsyslogd.pid")
         lab.wait_for(lambda: self.host.path("/dev/log").exists(), "/dev/log")
-        self.host.run("/usr/lib/postfix/configure-instance.sh", "-")
+        # Debian 12's service fills the chroot with it. Debian 13's Postfix
+        # runs it by itself, and it refuses others.
+        self.host.run("/usr/lib/postfix/configure-instance.sh", "-",
+                      check=False)
         self.host.daemon("postfix", "start")
         self.host.daemon("dovecot")
 
@@ -197,8 +200,18 @@ def apply_snippet(host, config_dir):
     with open(host.path(f"{config_dir}/main.cf"), "a",
               encoding="utf-8") as file:
         file.write(SNIPPET.read_text(encoding="utf-8"))
-    check = host.run("postfix", "-c", config_dir, "check")
-    assert check.stdout == "", check.stdout
+    check_postfix(host, config_dir)
+
+
+def check_postfix(host, config_dir="/etc/postfix"):
+    """It warns of nothing that docs/exports.md does not tell. Debian 13's
+    Postfix also tells what it copies into the chroot; before 3.10 it warns
+    only at a terminal."""
+    told = host.run("postfix", "-c", config_dir, "check").stdout
+    said = [line for line in told.splitlines()
+            if not line.startswith("updating /etc/") and not
+            line.endswith(f"not owned by root: {config_dir}/./relaypass.lmdb")]
+    assert not said, told
 
 
 class Sink:

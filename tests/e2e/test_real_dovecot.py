@@ -3,11 +3,13 @@
 own idea of user names and with none: each good login is one lease, whatever
 the names spell."""
 
-import hashlib
+import collections
 import re
 
 import pytest
 
+import dovecot_conf
+import servers
 import servers_real as real
 
 pytestmark = [pytest.mark.namespaces, pytest.mark.needs("dovecot"),
@@ -90,22 +92,15 @@ LOGS = {"syslog": {form: real.log_path(form) for form in real.FORMATS},
         "own": {"own": "/var/log/dovecot.log"}}
 
 
-def key(name):
-    """Quotes are escaped before the sum is made."""
-    escaped = re.sub(r"""(["'\\])""", r"\\\1", name)
-    return hashlib.sha256(
-        escaped.encode("utf-8", "surrogateescape")).hexdigest()
-
-
 def set_up(host, log, names):
     real.make_certificate(host, "/etc/dovecot.pem")
     real.add_system_user(host, "vmail")
     host.run("install", "-d", "-o", "vmail", "/var/vmail")
     host.write("/etc/dovecot.users", "".join(
-        f"{key(name)}:{real.PASSWORD}\n" for name in [ALICE, *ODD, *REFUSED]))
+        f"{dovecot_conf.sha256_of(name)}:{real.PASSWORD}\n"
+        for name in [ALICE, *ODD, *REFUSED]))
     path = "syslog" if log == "syslog" else LOGS[log]["own"]
-    host.write("/etc/dovecot/dovecot.conf",
-               CONF.format(log_path=path, names=NAMES[names]))
+    dovecot_conf.write(host, CONF.format(log_path=path, names=NAMES[names]))
     host.daemon("dovecot")
 
 
@@ -189,3 +184,42 @@ def test_a_good_login_is_one_lease_and_nothing_else_is(site):
 
 def test_relaypassd_agrees(site):
     site.check_answers()
+
+
+# --- a proxy -----------------------------------------------------------------
+
+BEHIND = servers.DOVECOT.replace(
+    "listen = *, ::", "listen = 127.0.0.1\nbase_dir = /run/dovecot-behind\n"
+    "login_trusted_networks = 127.0.0.0/8\n"
+    "auth_master_user_separator = *").replace(
+    "dovecot.log", "behind.log").replace("passdb {", """passdb {
+  driver = static
+  args = password=secret
+  master = yes
+}
+passdb {""")
+PROXY = servers.DOVECOT.replace("password=secret",
+                                "nopassword=y proxy=y host=127.0.0.1%s")
+
+
+@pytest.mark.parametrize("more", [
+    "", " source_ip=127.0.0.2", " destuser=alice@x",
+    " source_ip=127.0.0.2 destuser=alice@x master=root"])
+def test_a_proxy_tells_of_what_its_back_end_takes(tmp_path_factory, more):
+    with real.site(tmp_path_factory) as site:
+        host = site.host
+        host.add_user("alice")
+        listen = f"listen = {host.V4}, {host.V6}"
+        for name, text in (("behind", BEHIND), ("proxy", PROXY % more)):
+            text = text.replace("listen = *, ::", listen)
+            host.write(f"/etc/dovecot.{name}", dovecot_conf.in_its_words(text))
+            host.daemon("dovecot", "-c", f"/etc/dovecot.{name}")
+        good = real.good_logins(site.customer, "alice", tls=[""])
+        real.log_in(good + real.bad_logins(site.stranger, ["alice"]))
+        site.stop_daemons()
+        seen = real.scan(host.path("/var/log/dovecot.log"))
+        for kind in ("login", "logout"):
+            assert collections.Counter(
+                one["ip"] for one in seen if one["kind"] == kind
+            ) == collections.Counter(login.source for login in good), seen
+        assert all(one["lease"] for one in seen if one["kind"] == "login")

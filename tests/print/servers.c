@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
  * servers - what the servers of today write. Facts: their sources, and lines of
- * Dovecot 2.3.19, Courier 1.0.16 and Cyrus 3.6.1 as they were seen.
+ * Dovecot 2.3.19 and 2.4.1, Courier 1.0.16 and Cyrus 3.6.1 as they were seen.
  */
 #include <string.h>
 
@@ -17,8 +17,9 @@
 	"(auth failed, %n attempts{ in %n secs|}){ (auth_failed)|}"
 #define DOVECOT_FROM "method=%m, rip=%a, lip=%l"
 #define DOVECOT_PROXY                                                          \
-	"proxy(%u,10.0.0.2:143): Started proxying to <10.0.0.2>"               \
-	"{| (<be1.example.org>) as user %c} (0.067 secs): user=<%c>, "
+	"proxy(%u,10.0.0.2:143): Started proxying to "                         \
+	"{<10.0.0.2>|<10.0.0.2> (<be1.example.org>)|remote host}"              \
+	"{| from 10.0.0.1}{| as user %c} (0.067 secs): user=<%c>, "
 #define DOVECOT_PROXY_OLD                                                      \
 	"proxy(%u): started proxying to 10.0.0.2:143{|/%c| (master root)}: "   \
 	"user=<%c>, "
@@ -118,12 +119,17 @@ static const struct format dovecot[] = {
 static const struct format courier[] = {
 	ROW(LOGIN, "LOGIN, user=%u, ip=[%a], port=[%p]{|, protocol=IMAP}"),
 	ROW(LOGIN, "LOGIN, user=%u, ip=[%a], port=[%p], protocol=POP3, stls=1"),
+	ROW(LOGIN, "LOGIN, user=%u, ip=[%a], port=[%p]"
+		   "{, protocol=IMAP, starttls|, stls}=1"),
 	ROW(LOGIN, "LOGIN, user=%u, ip=[%a], protocol={IMAP|POP3}"),
 	ROW(LOGIN, "LOGIN, user=%u, ip=[%a]"),
 	ROW_OF(LOGIN, COURIER_OLD,
 	    "LOGIN, user=%u, ip=[%a]{|, port=[%p]}{|, protocol=POP3}"),
 	ROW_IN(LOGIN, OWN_TAI | OWN_SHORT,
 	    "INFO: LOGIN, user=%u, ip=[%a], port=[%p], protocol={IMAP|POP3}"),
+	ROW_IN(LOGIN, OWN_TAI | OWN_SHORT,
+	    "INFO: LOGIN, user=%u, ip=[%a], port=[%p], protocol=IMAP, "
+	    "starttls=1"),
 	ROW_IN(NOTHING, OWN_TAI | OWN_SHORT,
 	    "INFO: LOGIN FAILED, {user=%u, |}ip=[%a], port=[%p]"),
 	ROW(NOTHING,

@@ -303,6 +303,8 @@ static const struct {
 		"rip=%M, lip=::ffff:198.51.100.1, TLS" },
 	{ true, "imap-login: Login: %D [%M]" },
 	{ true, "imapd: LOGIN, user=%C, ip=[%M], port=[51000], protocol=IMAP" },
+	{ true, "imapd: LOGIN, user=%C, ip=[%M], port=[51000], protocol=IMAP, "
+		"starttls=1" },
 	{ true, "pop3d-ssl: LOGIN, user=%C, ip=[%M], port=[51000]" },
 	{ true, "pop3d: LOGIN, user=%C, ip=[%M], port=[51000], protocol=POP3, "
 		"stls=1" },
