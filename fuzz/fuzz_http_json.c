@@ -99,7 +99,8 @@ static void check_event(const char *body, size_t len)
 	if (l.kind == LOGIN_IN) {
 		must(strcmp(text_of(j, "event"), "auth_request_finished") == 0);
 		must(strcmp(text_of(f, "success"), "yes") == 0);
-		must(is_mail(text_of(f, "service")));
+		must(is_mail(text_of(f,
+		    json_object_get(f, "service") ? "service" : "protocol")));
 		must(addr_is(f, "remote_ip", &l));
 	} else {
 		must(strcmp(text_of(j, "event"),

@@ -8,14 +8,22 @@
 
 static const char server[] = "dovecot";
 
+/* What was logged in to: Dovecot 2.3 calls it service, 2.4 protocol. */
+static bool is_by(const json_t *fields, const struct http_words *w)
+{
+	const char *key =
+	    json_object_get(fields, "service") ? "service" : "protocol";
+
+	return http_json_is_among(fields, key, w);
+}
+
 /* A failure has no "success" at all; ANONYMOUS (RFC 4505) proves nobody. */
 static bool fill_login(
     const json_t *fields, const struct http_words *w, struct login *l)
 {
 	if (!http_json_is(fields, "success", "yes") ||
 	    http_json_is(fields, "mechanism", "ANONYMOUS") ||
-	    !http_json_is_among(fields, "service", w) ||
-	    !http_json_addr(fields, "remote_ip", l) ||
+	    !is_by(fields, w) || !http_json_addr(fields, "remote_ip", l) ||
 	    !http_json_user(fields, "user", l))
 		return false;
 	(void)http_json_session(fields, "session", l);

@@ -8,6 +8,8 @@
  *   {"event":"auth_request_finished", ...,
  *    "fields":{"success":"yes","service":"imap","session":"XeCrgrlg0dR/AAAF",
  *              "remote_ip":"192.0.2.7","user":"anna", ...}}
+ *
+ * Dovecot 2.4 says "protocol" for the "service" of 2.3.
  */
 #ifndef SOURCE_HTTP_EVENT_H
 #define SOURCE_HTTP_EVENT_H

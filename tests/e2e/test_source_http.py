@@ -15,6 +15,7 @@ import time
 
 import pytest
 
+import dovecot_conf
 import lab
 import servers
 import servers_real
@@ -68,7 +69,9 @@ def commands():
     blocks = [block for block in doc.split("\n\n")
               if block.startswith("    umask")]
     assert len(blocks) == 2
-    return "\n".join(blocks)
+    name = "dovecot-event-exporter.conf"
+    return "\n".join(blocks).replace(f"examples/{name}",
+                                     str(dovecot_conf.example(name)))
 
 
 def conf(more=""):
@@ -87,7 +90,7 @@ class Site:
         host.add_user("alice")
         servers_real.make_certificate(host, "/etc/dovecot/test.pem")
         host.write("/etc/relaypass/wforce.password", "hunter2\n", 0o600)
-        host.write("/etc/dovecot/dovecot.conf", servers.DOVECOT)
+        dovecot_conf.write(host, servers.DOVECOT)
         host.run("sh", "-euc", f"cd {lab.TREE}\n{commands()}")
         for name in ("secret", "token"):
             SECRETS[name] = host.path(
@@ -104,7 +107,7 @@ class Site:
         lab.wait_for(lambda: not self.host.listens(143), "dovecot is gone")
         lines = "".join(line for line in self.included
                         if any(name in line for name in files))
-        self.host.write("/etc/dovecot/dovecot.conf", servers.DOVECOT.replace(
+        dovecot_conf.write(self.host, servers.DOVECOT.replace(
             "ssl = no", "ssl = yes\nssl_cert = </etc/dovecot/test.pem\n"
             "ssl_key = </etc/dovecot/test.pem") + more + lines)
         self.host.write("/var/log/dovecot.log", "")
@@ -274,7 +277,7 @@ def test_only_root_reads_the_secret_in_dovecots_files(site, daemon):
     assert SECRETS["secret"] in site.host.run("doveconf", "-n").stdout
     shown = site.host.run("setpriv", "--reuid", "alice", "--clear-groups",
                           "doveconf", "-n").stdout
-    assert "mail_location" in shown
+    assert "maildir" in shown
     assert SECRETS["secret"] not in shown
 
 

@@ -198,6 +198,16 @@ static void test_http_policy_bounds_user_and_session(void **state)
 	    "\"success\":\"yes\",\"mechanism\":\"PLAIN\",\"service\":"         \
 	    "\"imap\",\"session\":\"abc\",\"remote_ip\":\"192.0.2.7\","        \
 	    "\"user\":\"anna\"")
+/* As 2.4.1 has sent it, but for the addresses. */
+#define EVENT_LOGIN_2_4                                                        \
+	EVENT("auth_request_finished",                                         \
+	    "\"duration\":1194,\"remote_pid\":27,\"remote_uid\":105,"          \
+	    "\"remote_gid\":109,\"success\":\"yes\",\"policy_result\":\"ok\"," \
+	    "\"mechanism\":\"PLAIN\",\"transport\":\"TLS\",\"protocol\":"      \
+	    "\"imap\",\"session\":\"abc\",\"local_ip\":\"192.0.2.1\","         \
+	    "\"real_local_ip\":\"192.0.2.1\",\"remote_ip\":\"192.0.2.7\","     \
+	    "\"real_remote_ip\":\"192.0.2.7\",\"original_user\":\"Anna\","     \
+	    "\"user\":\"anna\",\"translated_user\":\"anna\"")
 #define EVENT_TIME INT64_C(1795197901500)
 
 static void test_http_event_reads_login_and_logout(void **state)
@@ -225,6 +235,22 @@ static void test_http_event_reads_login_and_logout(void **state)
 	assert_int_equal(l.time, EVENT_TIME);
 }
 
+static void test_http_event_reads_dovecot_2_4(void **state)
+{
+	static const char body[] = EVENT_LOGIN_2_4;
+	struct login l;
+
+	(void)state;
+	assert_int_equal(http_event_read(body, strlen(body), &words, NOW, &l),
+	    HTTP_TOLD_LOGIN);
+	assert_int_equal(l.kind, LOGIN_IN);
+	assert_addr(&l, "192.0.2.7");
+	assert_string_equal(l.user, "anna");
+	assert_string_equal(l.session, "abc");
+	assert_int_equal(l.time, EVENT_TIME);
+	assert_true(l.tls);
+}
+
 static void test_http_event_takes_nothing_less(void **state)
 {
 	static const char *const bodies[] = {
@@ -241,6 +267,13 @@ static void test_http_event_takes_nothing_less(void **state)
 		EVENT("auth_request_finished",
 		    "\"success\":\"yes\",\"service\":\"doveadm\","
 		    "\"remote_ip\":\"192.0.2.7\",\"user\":\"anna\""),
+		EVENT("auth_request_finished",
+		    "\"success\":\"yes\",\"protocol\":\"doveadm\","
+		    "\"remote_ip\":\"192.0.2.7\",\"user\":\"anna\""),
+		EVENT("auth_request_finished",
+		    "\"success\":\"yes\",\"service\":\"doveadm\","
+		    "\"protocol\":\"imap\",\"remote_ip\":\"192.0.2.7\","
+		    "\"user\":\"anna\""),
 		EVENT("auth_request_finished",
 		    "\"success\":\"yes\",\"service\":\"imap\","
 		    "\"user\":\"anna\""),
@@ -404,6 +437,7 @@ int main(void)
 		cmocka_unit_test(test_http_policy_bounds_the_body),
 		cmocka_unit_test(test_http_policy_bounds_user_and_session),
 		cmocka_unit_test(test_http_event_reads_login_and_logout),
+		cmocka_unit_test(test_http_event_reads_dovecot_2_4),
 		cmocka_unit_test(test_http_event_takes_nothing_less),
 		cmocka_unit_test(test_http_notice_reads_every_key),
 		cmocka_unit_test(test_http_notice_reads_an_array),
