@@ -51,6 +51,15 @@ static enum log_level most = LOG_LEVEL_INFO;
 static char process[48];   /* "reader NAME" */
 static int syslog_fd = -1; /* not connected: each line finds its own way */
 
+static void open_syslog(void)
+{
+	/* It reads a file, which is over after a lock-down. */
+	tzset();
+	if (syslog_fd < 0)
+		syslog_fd = socket(
+		    AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+}
+
 void log_open(enum log_target target, enum log_level level, const char *role)
 {
 	where = target;
@@ -59,13 +68,8 @@ void log_open(enum log_target target, enum log_level level, const char *role)
 	/* A child must not tell again what its parent holds back. */
 	for (size_t i = 0; i < LOG_EVENT_COUNT; i++)
 		limits[i].written = limits[i].held = 0;
-	if (target == LOG_TO_SYSLOG) {
-		/* It reads a file, which is over after a lock-down. */
-		tzset();
-		if (syslog_fd < 0)
-			syslog_fd = socket(AF_UNIX,
-			    SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-	}
+	if (target == LOG_TO_SYSLOG)
+		open_syslog();
 }
 
 void log_set_level(enum log_level level)
@@ -114,15 +118,36 @@ static void scrub(char *text)
 }
 
 /* As syslog(3) sends it. A line that the log daemon does not take is lost. */
-static void send_syslog(const char *line, size_t len)
+static void send_syslog(
+    const char *program, enum log_level level, const char *text)
 {
 	const struct sockaddr_un to = { .sun_family = AF_UNIX,
 		.sun_path = _PATH_LOG };
+	char line[LOG_TEXT_SIZE + HELD_SIZE + sizeof(process) + 128];
+	time_t now = clock_now().wall / 1000;
+	char stamp[32] = "";
+	struct tm tm;
+	int used;
 
-	if (sendto(syslog_fd, line, len, MSG_DONTWAIT | MSG_NOSIGNAL,
+	if (localtime_r(&now, &tm))
+		(void)strftime(stamp, sizeof(stamp), "%b %e %H:%M:%S", &tm);
+	used = snprintf(line, sizeof(line), "<%d>%s %s[%d]: %s%s%s",
+	    LOG_MAIL | priority(level), stamp, program, (int)getpid(), process,
+	    *process ? ": " : "", text);
+	if (sendto(syslog_fd, line, (size_t)used, MSG_DONTWAIT | MSG_NOSIGNAL,
 		(const struct sockaddr *)&to, sizeof(to)) < 0) {
 		/* nowhere to say so */
 	}
+}
+
+void log_to_syslog(const char *program, enum log_level level, const char *text)
+{
+	char line[LOG_TEXT_SIZE];
+
+	(void)snprintf(line, sizeof(line), "%s", text);
+	scrub(line);
+	open_syslog();
+	send_syslog(program, level, line);
 }
 
 static void write_text(enum log_level level, const char *text)
@@ -131,16 +156,7 @@ static void write_text(enum log_level level, const char *text)
 	bool role = process[0] != '\0';
 
 	if (where == LOG_TO_SYSLOG) {
-		time_t now = clock_now().wall / 1000;
-		char stamp[32] = "";
-		struct tm tm;
-		if (localtime_r(&now, &tm))
-			(void)strftime(
-			    stamp, sizeof(stamp), "%b %e %H:%M:%S", &tm);
-		int used = snprintf(line, sizeof(line),
-		    "<%d>%s relaypassd[%d]: %s%s%s", LOG_MAIL | priority(level),
-		    stamp, (int)getpid(), process, role ? ": " : "", text);
-		send_syslog(line, (size_t)used);
+		send_syslog("relaypassd", level, text);
 		return;
 	}
 	int n = snprintf(line, sizeof(line), "relaypassd%s%s%s: %s\n",

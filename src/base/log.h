@@ -41,6 +41,9 @@ void log_debug(enum log_event event, const char *format, ...)
 /* Writes what the rate limit holds back ("... repeated=17"); call now and then
  * and before exit. */
 void log_flush(void);
+/* One line of a program that has no events of its own, such as one that smtpd
+ * starts; it never waits. */
+void log_to_syslog(const char *program, enum log_level level, const char *text);
 
 /*
  * Escapes len bytes for a value in a log line: control bytes, blanks, quotes,

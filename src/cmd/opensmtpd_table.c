@@ -3,7 +3,8 @@
  * opensmtpd_table - the program relaypass-table: a table of OpenSMTPD 7 that
  * asks relaypassd whether a client may relay.
  *
- *	table relaypass proc:/usr/bin/relaypass-table
+ *	ln -s /usr/bin/relaypass-table /usr/libexec/opensmtpd/table-relaypass
+ *	table relaypass relaypass:/run/relaypass/ask
  *
  * Called by: smtpd, which waits for each answer. So no question takes longer
  * than WAIT_MS; while relaypassd does not answer, it is asked once in a while
@@ -15,6 +16,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/log.h"
 #include "client.h"
 #include "table_codec.h"
 
@@ -24,17 +26,19 @@ struct table {
 	struct endpoint at;
 	bool ready;    /* the handshake is over */
 	bool protocol; /* and its version is ours */
-	bool away;     /* relaypassd is, and stderr knows */
+	bool away;     /* relaypassd is, and the log knows */
 	int64_t next;  /* boot clock: when to ask again */
 	size_t used;
 	bool cut;
 	char line[TABLE_LINE_MAX];
 };
 
-/* smtpd puts it into its log. */
+/* smtpd puts nothing of a table into its log, and stderr is /dev/null unless it
+ * runs in the foreground. */
 static void say(const char *text)
 {
 	(void)fprintf(stderr, "relaypass-table: %s\n", text);
+	log_to_syslog("relaypass-table", LOG_LEVEL_WARN, text);
 }
 
 /* 1: may relay; 0: may not, or there is no such answer; -1: *err. */

@@ -22,25 +22,33 @@ match from any for domain "test.example" action "local"
 """
 
 
-@pytest.fixture(scope="module", name="smtpd")
-def make_smtpd(host):
+def install(host):
+    """All that Debian's package does when it is installed, not unpacked."""
     servers_real.install(host, "opensmtpd")
-    exports.prepare(host)
     servers_real.add_system_user(host, "opensmtpd")
     servers_real.add_system_user(host, "opensmtpq")
     host.run("install", "-d", "-m", "0711", "/var/spool/smtpd")
     host.run("sh", "-c", "mkdir -p /var/lib/opensmtpd/empty /run/opensmtpd; "
              "chmod 711 /var/lib/opensmtpd/empty")
     host.write("/etc/aliases", "")
-    # As Debian's package does it when it is installed, not unpacked.
     host.run("sh", "-c", "cp /usr/sbin/smtpctl /var/local/; chgrp opensmtpq "
              "/var/local/smtpctl; chmod 2555 /var/local/smtpctl")
+
+
+@pytest.fixture(scope="module", name="smtpd")
+def make_smtpd(host):
+    install(host)
+    exports.prepare(host)
     return host
 
 
-def start_server(host, snippet):
+def configure(host, snippet):
     host.write("/etc/smtpd.conf", CONFIG.format(
         snippet=exports.example(snippet)))
+
+
+def start_server(host, snippet):
+    configure(host, snippet)
     server = host.start(["/usr/sbin/smtpd", "-d", "-f", "/etc/smtpd.conf"],
                         host.directory / "smtpd.log")
     try:
