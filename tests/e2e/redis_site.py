@@ -112,6 +112,13 @@ def still(what):
     return lab.wait_for(same, "the same value for a second")[0]
 
 
+def knows_tls():
+    """Whether relaypass was built with a hiredis that does."""
+    module = lab.BUILD / "src" / "modules" / "redis.so"
+    return module.exists() and \
+        b"redisCreateSSLContext" in module.read_bytes()
+
+
 def told(redis, **kwargs):
     with nodes(redis, 1, **kwargs) as (node,):
         return node.test_configuration()

@@ -20,8 +20,8 @@ import databases
 import lab
 from nodes1 import addresses
 from redis_site import (  # noqa: F401 (fixtures)
-    GRANT, PASSWORD, RIGHTS, length, make_pair, make_redis, make_server, nodes,
-    started, still, told, wait_connected, watched)
+    GRANT, PASSWORD, RIGHTS, knows_tls, length, make_pair, make_redis,
+    make_server, nodes, started, still, told, wait_connected, watched)
 
 
 def test_a_login_at_one_is_a_lease_at_the_other(pair):
@@ -332,7 +332,7 @@ def test_a_start_tells_what_is_missing(redis):
     assert "ca" in text
     code, text = told(redis, more='tls = yes ca = "/etc/ssl/ca.pem"')
     assert code == 100
-    assert "hiredis" in text
+    assert ("/etc/ssl/ca.pem: " if knows_tls() else "hiredis") in text
     code, text = told(redis, keys="k1 short\n")
     assert code == 100
     assert "32 characters" in text
