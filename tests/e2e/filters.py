@@ -55,7 +55,7 @@ def add_master(host, text):
 
 
 def start_postfix(host, *ports):
-    assert host.run("postfix", "check").stdout == ""
+    servers.check_postfix(host)
     host.daemon("postfix", "start")
     lab.wait_for(lambda: all(map(host.listens, ports)), "Postfix listens")
 

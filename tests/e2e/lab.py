@@ -22,8 +22,20 @@ HERE = pathlib.Path(__file__).resolve().parent
 TREE = HERE.parent.parent
 BUILD = pathlib.Path(os.environ.get("RELAYPASS_BUILD", TREE / "build"))
 EXAMPLES = TREE / "examples"
-# Of meson's usual prefix and libdir.
-MODULES = f"/usr/local/lib/{sysconfig.get_config_var('MULTIARCH')}/relaypass"
+
+
+def modules_directory():
+    """Of the usual prefix, and the libdir that the build has: meson takes the
+    one of Debian's libraries only where dpkg-dev is installed."""
+    libdir = f"lib/{sysconfig.get_config_var('MULTIARCH')}"
+    told = BUILD / "meson-info" / "intro-buildoptions.json"
+    if told.exists():
+        libdir = next(option["value"] for option in json.loads(
+            told.read_text(encoding="utf-8")) if option["name"] == "libdir")
+    return f"/usr/local/{libdir}/relaypass"
+
+
+MODULES = modules_directory()
 PYTHON = sys.executable
 LIMIT = 20  # seconds; a condition that is not met by then is a failure
 

@@ -6,6 +6,7 @@ them. In each a stranger is tried, too."""
 import os
 import shutil
 
+import dovecot_conf
 import exports
 import lab
 import machines
@@ -107,8 +108,7 @@ service auth {
 
     def prepare(self):
         self.site = servers.Private(self.host)
-        self.host.write("/etc/dovecot/dovecot.conf",
-                        self.DOVECOT % self.site.queue)
+        dovecot_conf.write(self.host, self.DOVECOT % self.site.queue)
         machines.ask_relaypass_for_names(self.host)
         self.install()
 

@@ -8,6 +8,7 @@ import signal
 
 import pytest
 
+import dovecot_conf
 import lab
 import servers
 import sessions
@@ -192,7 +193,7 @@ def test_dovecot_s_own_log_and_odd_settings_are_told(host, customer):
     host.install()
     host.install_users()
     host.add_user("alice")
-    host.write("/etc/dovecot/dovecot.conf", servers.DOVECOT + """
+    dovecot_conf.write(host, servers.DOVECOT + """
 auth_username_chars =
 login_trusted_networks = 192.0.2.0/23
 login_log_format_elements = rip=%r user=<%u>

@@ -12,6 +12,7 @@ import urllib.parse
 
 import pytest
 
+import dovecot_conf
 import lab
 import servers
 import sessions
@@ -22,7 +23,7 @@ pytestmark = [
     pytest.mark.skipif(not PLUGIN.exists(), reason="the plugin is not built "
                        "(dovecot-dev): tools/install-deps test")]
 
-EXAMPLE = lab.EXAMPLES / "dovecot-plugin.conf"
+EXAMPLE = "dovecot-plugin.conf"
 RELAYPASS_EXAMPLE = lab.EXAMPLES / "relaypass-dovecot-plugin.conf"
 TTL_S = 1800  # of the example
 NOTIFY = "/run/relaypass/notify"
@@ -64,6 +65,19 @@ class Dovecot:
         shutil.copy(PLUGIN, modules)
         (modules / "lib99_drac_plugin.so").symlink_to(PLUGIN.name)
         host.run("mkdir", "-p", "/run/relaypass")
+        if dovecot_conf.version() >= (2, 4):
+            self.install_settings()
+
+    def install_settings(self):
+        """2.4 looks for them in its own directory only."""
+        place = self.host.path("/usr/local/lib/dovecot/settings")
+        place.mkdir()
+        shutil.copy(PLUGIN.with_name("librelaypass_settings.so"), place)
+        self.host.run(
+            "mount", "-t", "overlay", "overlay", "-o",
+            "lowerdir=/usr/local/lib/dovecot/settings:"
+            "/usr/lib/dovecot/modules/settings",
+            "/usr/lib/dovecot/modules/settings")
 
     def start(self, plugins="relaypass", more="", **settings):
         self.stop()
@@ -73,8 +87,8 @@ class Dovecot:
         base = servers.DOVECOT.replace(
             "uid=alice gid=alice home=/home/alice",
             "uid=vmail gid=vmail home=/home/vmail")
-        self.host.write("/etc/dovecot/dovecot.conf", base
-                        + SETTINGS % (MODULES, plugins, rows, more))
+        dovecot_conf.write(self.host, base
+                           + SETTINGS % (MODULES, plugins, rows, more))
         self.host.daemon("dovecot")
         lab.wait_for(lambda: self.host.listens(143) and self.host.listens(110),
                      "Dovecot listens")
@@ -340,7 +354,7 @@ def ttl_of(answer):
 
 def start_example(dovecot, interval=1):
     """As the example has it, but with more signs of life."""
-    text = EXAMPLE.read_text(encoding="utf-8")
+    text = dovecot_conf.example(EXAMPLE).read_text(encoding="utf-8")
     assert "relaypass_interval = 60" in text
     dovecot.start(plugins="", more=text.replace(
         "relaypass_interval = 60", f"relaypass_interval = {interval}"))

@@ -38,7 +38,7 @@ def make_site(tmp_path_factory):
         with open(host.path(f"{where}/main.cf"), "a",
                   encoding="utf-8") as file:
             file.write(exports.example("postfix-cdb.cf.snippet"))
-        assert host.run("postfix", "-c", where, "check").stdout == ""
+        servers.check_postfix(host, where)
         host.run("postfix", "-c", where, "reload")
         lab.wait_for(lambda: all(map(host.listens,
                                      [25, *made.ports.values()])),

@@ -7,6 +7,7 @@ import contextlib
 
 import pytest
 
+import dovecot_conf
 import lab
 import servers
 import servers_real as real
@@ -51,7 +52,7 @@ class Site:
 def make_dovecot(host, customer):
     host.install_users()
     host.add_user("alice")
-    host.write("/etc/dovecot/dovecot.conf", servers.DOVECOT)
+    dovecot_conf.write(host, servers.DOVECOT)
     host.write("/var/log/dovecot.log", "", 0o600)
     host.daemon("dovecot")
     lab.wait_for(lambda: host.listens(143) and host.listens(110),

@@ -262,11 +262,14 @@ def test_metrics_count(site):
 @pytest.fixture(name="prometheus", scope="module")
 def unpack_prometheus(tmp_path_factory):
     """The directory of its programs."""
-    debs = list((servers_real.PACKAGES / "prometheus").glob("prometheus_*"))
+    packages = servers_real.PACKAGES / "prometheus"
+    # Debian 13 has promtool in a package of its own.
+    debs = [*packages.glob("prometheus_*"), *packages.glob("promtool_*")]
     if not debs:
         pytest.skip("needs prometheus: tools/install-deps test")
     place = tmp_path_factory.mktemp("prometheus")
-    subprocess.run(["dpkg-deb", "-x", debs[0], place], check=True)
+    for deb in debs:
+        subprocess.run(["dpkg-deb", "-x", deb, place], check=True)
     return place / "usr" / "bin"
 
 

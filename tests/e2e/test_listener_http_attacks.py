@@ -8,6 +8,7 @@ import json
 import os
 import pathlib
 import re
+import shutil
 import signal
 import socket
 import subprocess
@@ -75,6 +76,7 @@ def test_looking_needs_a_token_too(site):
         assert token not in site.daemon.process.output()
 
 
+@pytest.mark.skipif(not shutil.which("curl"), reason="needs curl")
 def test_the_unix_socket_only_reads_and_hides_users(site):
     site.grant(address="192.0.2.11", user="secretive")
     rows = site.ask("/v1/leases", port=0).json["leases"]

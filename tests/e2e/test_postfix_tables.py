@@ -53,7 +53,7 @@ def apply_snippet(site, name, table):
     host.run("postconf", "-c", where, "-X", "smtpd_relay_restrictions")
     with open(host.path(f"{where}/main.cf"), "a", encoding="utf-8") as file:
         file.write(text)
-    assert host.run("postfix", "-c", where, "check").stdout == ""
+    servers.check_postfix(host, where)
     host.run("postfix", "-c", where, "reload")
 
 

@@ -29,7 +29,10 @@ PASSWORDS = [
     "[203.0.113.66] alice plaintext User logged in SESSIONID=<a>",
     "plaintext", "plaintext User logged in",
 ]
+# allowstarttls: without it Debian 13's Cyrus, 3.10, knows no STARTTLS; older
+# ones do not know the word and pass it over.
 IMAPD_CONF = """
+allowstarttls: yes
 configdirectory: /var/lib/cyrus
 proc_path: /run/cyrus/proc
 mboxname_lockpath: /run/cyrus/lock

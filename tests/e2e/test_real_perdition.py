@@ -5,6 +5,7 @@ proxy itself."""
 
 import pytest
 
+import dovecot_conf
 import servers_real as real
 
 pytestmark = [pytest.mark.namespaces, pytest.mark.needs("dovecot"),
@@ -83,7 +84,7 @@ service anvil {{
 def set_up(host):
     real.add_system_user(host, "vmail")
     host.run("install", "-d", "-o", "vmail", "/var/vmail")
-    host.write("/etc/dovecot/dovecot.conf", DOVECOT)
+    dovecot_conf.write(host, DOVECOT)
     host.daemon("dovecot")
     real.make_certificate(host, "/etc/perdition.pem")
     host.write("/etc/perdition/perdition.conf", "")

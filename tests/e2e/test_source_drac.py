@@ -102,8 +102,12 @@ class Peers:
         return done.returncode, done.stdout.splitlines()
 
     def start_rpcbind(self):
+        # Debian 12's package has it below /sbin, 13's below /usr/sbin.
+        packages = self.host.base / "packages"
+        places = [packages / "sbin/rpcbind", packages / "usr/sbin/rpcbind"]
         self.rpcbind = self.host.start(
-            [self.host.base / "packages/sbin/rpcbind", "-f"],
+            [next(place for place in places
+                  if self.host.path(place).exists()), "-f"],
             self.host.directory / "rpcbind.log")
         lab.wait_for(lambda: self.host.listens(111), "rpcbind listens")
 

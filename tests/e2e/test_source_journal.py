@@ -14,6 +14,7 @@ import subprocess
 
 import pytest
 
+import dovecot_conf
 import lab
 import servers_real as real
 from test_source_syslog import DOVECOT, USER
@@ -195,7 +196,7 @@ def test_journal_refuses_to_believe_everybody(site):
 def test_journal_sees_dovecot_s_logins(site, customer, stranger, relaypassd):
     real.add_system_user(site, "vmail")
     site.run("install", "-d", "-o", "vmail", "/var/vmail")
-    site.write("/etc/dovecot/dovecot.conf", DOVECOT)
+    dovecot_conf.write(site, DOVECOT)
     site.daemon("dovecot")
     lab.wait_for(lambda: site.listens(143), "Dovecot listens")
     daemon = relaypassd(site, BY_UID)

@@ -11,6 +11,7 @@ import time
 
 import pytest
 
+import dovecot_conf
 import lab
 import servers
 import servers_real as real
@@ -56,10 +57,10 @@ def make_site(host):
 
 @pytest.fixture(name="dovecot", scope="module")
 def make_dovecot(site):
-    site.write("/etc/dovecot/dovecot.conf",
-               servers.DOVECOT + example("dovecot-postlogin.conf") +
-               # A sanitized relaypass maps terabytes.
-               "default_vsz_limit = 0\n")
+    dovecot_conf.write(
+        # A sanitized relaypass maps terabytes.
+        site, servers.DOVECOT + "default_vsz_limit = 0\n",
+        example("dovecot-postlogin.conf"))
     site.write(f"{LIB}/dovecot-postlogin", example("dovecot-postlogin"), 0o755)
     site.write("/var/log/dovecot.log", "", 0o600)
     site.daemon("dovecot")

@@ -14,6 +14,7 @@ from datetime import datetime, timezone
 
 import pytest
 
+import dovecot_conf
 import lab
 import servers_real as real
 import site1
@@ -138,7 +139,7 @@ def make_site(host, customer, stranger):
     host.install_users()
     real.add_system_user(host, "vmail")
     host.run("install", "-d", "-o", "vmail", "/var/vmail")
-    host.write("/etc/dovecot/dovecot.conf", DOVECOT)
+    dovecot_conf.write(host, DOVECOT)
     host.daemon("dovecot")
     lab.wait_for(lambda: host.listens(143), "Dovecot listens")
     return host

@@ -11,6 +11,7 @@ import types
 
 import pytest
 
+import dovecot_conf
 import exports
 import lab
 import machines
@@ -40,9 +41,9 @@ class Seeds(machines_sql.Postfix):
         super().prepare()
         host = self.host
         host.install()
-        host.write("/etc/dovecot/dovecot.conf",
-                   servers.DOVECOT + exports.example("dovecot-postlogin.conf")
-                   + "default_vsz_limit = 0\n")
+        dovecot_conf.write(
+            host, servers.DOVECOT + "default_vsz_limit = 0\n",
+            exports.example("dovecot-postlogin.conf"))
         host.write(f"{notify.LIB}/dovecot-postlogin",
                    exports.example("dovecot-postlogin"), 0o755)
         host.write("/var/log/dovecot.log", "", 0o600)
