@@ -6,9 +6,10 @@
  *     bench-spp SERVER RELAYPASS-SPP HOME QUEUE ROUNDS
  *
  * Sessions come from several clients at once and are queued by QUEUE, which
- * syncs as qmail-queue does; "unqueued" ones are thrown away, so that nothing
- * but SMTP is left. Bare and wrapped take turns, so that both meet the same
- * noise. Prints "NAME VALUE" lines; ratios are medians of the turns' ratios.
+ * syncs as qmail-queue does; "alone" comes from one client, and "unqueued" ones
+ * are thrown away, so that nothing but SMTP is left. Bare and wrapped take
+ * turns, so that both meet the same noise. Prints "NAME VALUE" lines; ratios
+ * are medians of the turns' ratios.
  */
 #include <fcntl.h>
 #include <spawn.h>
@@ -26,7 +27,7 @@
 #include "smtp/plugin.h"
 
 enum {
-	SESSIONS = 25, /* of a client, a turn */
+	SESSIONS = 25, /* of a client, a turn; four times as many alone */
 	CLIENTS = 8,
 	MESSAGES = 5, /* a session */
 	COMMANDS = 5000,
@@ -112,9 +113,9 @@ static void envelope(struct peer p)
 	say(p, "DATA\r\n", '3');
 }
 
-static void be_client(char *const *argv)
+static void be_client(char *const *argv, int count)
 {
-	for (int i = 0; i < SESSIONS; i++) {
+	for (int i = 0; i < count; i++) {
 		struct peer p = begin(argv);
 
 		hear(p, '2');
@@ -128,21 +129,22 @@ static void be_client(char *const *argv)
 }
 
 /* Seconds of a turn. */
-static double sessions(char *const *argv)
+static double sessions(char *const *argv, int clients)
 {
+	const int count = clients == 1 ? 4 * SESSIONS : SESSIONS;
 	double start = now();
 	int status;
 
-	for (int i = 0; i < CLIENTS; i++) {
+	for (int i = 0; i < clients; i++) {
 		pid_t pid = fork();
 
 		must(pid >= 0);
 		if (pid == 0) {
-			be_client(argv);
+			be_client(argv, count);
 			_exit(0);
 		}
 	}
-	for (int i = 0; i < CLIENTS; i++)
+	for (int i = 0; i < clients; i++)
 		must(wait(&status) > 0 && status == 0);
 	return now() - start;
 }
@@ -256,8 +258,8 @@ static double median(double *values, int n)
 int main(int argc, char **argv)
 {
 	char home[REPLY];
-	double q[ROUNDS_MAX], a[ROUNDS_MAX], b[ROUNDS_MAX], c[ROUNDS_MAX],
-	    d[ROUNDS_MAX];
+	double q[ROUNDS_MAX], o[ROUNDS_MAX], a[ROUNDS_MAX], b[ROUNDS_MAX],
+	    c[ROUNDS_MAX], d[ROUNDS_MAX];
 	int rounds = argc == 6 ? (int)strtol(argv[5], NULL, 10) : 0;
 
 	if (rounds < 1 || rounds > ROUNDS_MAX) {
@@ -277,11 +279,13 @@ int main(int argc, char **argv)
 		double one;
 
 		(void)unsetenv("SMTPD_DISCARD");
-		one = sessions(bare);
-		q[i] = one / sessions(wrapped);
+		one = sessions(bare, CLIENTS);
+		q[i] = one / sessions(wrapped, CLIENTS);
+		one = sessions(bare, 1);
+		o[i] = one / sessions(wrapped, 1);
 		(void)setenv("SMTPD_DISCARD", "1", 1);
-		one = sessions(bare);
-		a[i] = one / sessions(wrapped);
+		one = sessions(bare, CLIENTS);
+		a[i] = one / sessions(wrapped, CLIENTS);
 		one = commands(bare);
 		b[i] = commands(wrapped) - one;
 		one = big(bare);
@@ -290,6 +294,7 @@ int main(int argc, char **argv)
 		d[i] = plugins("/bin/true") / one;
 	}
 	printf("session-throughput %.3f\n", median(q, rounds));
+	printf("session-throughput-alone %.3f\n", median(o, rounds));
 	printf("session-throughput-unqueued %.3f\n", median(a, rounds));
 	printf("added-us-a-command %.1f\n", median(b, rounds) * 1e6);
 	printf("message-MB-a-cpu-second %.0f\n", median(c, rounds));
