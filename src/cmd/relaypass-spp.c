@@ -63,8 +63,11 @@ int main(int argc, char **argv)
 	spp_options_read(&o, argc, argv);
 	if (getauxval(AT_SECURE))
 		return spp_session_refuse("must not be set-uid or set-gid");
-	if (o.check)
-		return spp_check(&o);
+	if (o.check) {
+		code = spp_check(&o);
+		spp_options_free(&o);
+		return code;
+	}
 	/* Other servers would take everybody for a friend. */
 	if (off && !o.local_domains && !o.no_relay)
 		return become_server(&o);
