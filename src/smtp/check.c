@@ -20,7 +20,7 @@
 #include "run_ask.h"
 #include "server.h"
 
-enum { LIST_MAX = 1 << 26, CONNECT_MS = 5000 };
+enum { CONNECT_MS = 5000 };
 
 static const char any_address[] = "192.0.2.1";
 
@@ -145,7 +145,7 @@ static void check_files(struct check *c)
 		wrong(c, "%s", err.text);
 	c->section = SPP_SECTIONS;
 	each_line(c, plugins, SPP_PLAN_MAX, check_plan_line);
-	each_line(c, domains, LIST_MAX, check_domain);
+	each_line(c, domains, SPP_HOSTS_MAX, check_domain);
 }
 
 /* Where execvp(3) would find it. */
@@ -154,6 +154,7 @@ static bool is_in_path(const char *program)
 	const char *at = getenv("PATH");
 	char path[BESIDE_MAX];
 
+	errno = ENOENT;
 	while (at && *at) {
 		int len = (int)strcspn(at, ":");
 

@@ -20,9 +20,8 @@
 #include "file.h"
 
 enum {
-	LIST_MAX = 1 << 26, /* bytes: two million domains */
-	DOMAIN_MAX = 1000,  /* bytes: more than an address has */
-	CDB_MIN = 2048      /* bytes: what it begins with */
+	DOMAIN_MAX = 1000, /* bytes: more than an address has */
+	CDB_MIN = 2048     /* bytes: what it begins with */
 };
 
 struct slot {
@@ -67,7 +66,7 @@ static uint64_t hash_of(const char *name, size_t len)
 /* With an LF at its end. */
 static int read_list(struct spp_hosts *h, const char *path, struct err *err)
 {
-	h->text = spp_file_read(path, LIST_MAX, &h->len, err);
+	h->text = spp_file_read(path, SPP_HOSTS_MAX, &h->len, err);
 	if (!h->text)
 		return -1;
 	h->text[h->len++] = '\n';

@@ -10,6 +10,8 @@
 
 #include "base/err.h"
 
+enum { SPP_HOSTS_MAX = 1 << 26 }; /* bytes of a list: two million domains */
+
 struct spp_hosts;
 
 /*

@@ -159,6 +159,8 @@ void spp_ask_lease(struct spp_session *s)
 	if (!*s->address || has != s->granted ||
 	    (!frozen && spp_hooks_relayclient_said(s->hooks)))
 		return;
+	/* That may take long, too. */
+	s->server.wire.quiet = false;
 	answer = run_ask(s->options->socket, s->address, &asked);
 	if (answer < 0)
 		tell_unasked(s, asked);

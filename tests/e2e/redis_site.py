@@ -132,6 +132,14 @@ def started(server, count, **kwargs):
         yield made
 
 
+def told_within_a_second(one, two, address):
+    """Who logs in at one has a lease at the other."""
+    begun = time.monotonic()
+    one.login(address)
+    two.wait_leased(address)
+    assert time.monotonic() - begun < 1
+
+
 @contextlib.contextmanager
 def watched(**kwargs):
     """A master, a replica and a Sentinel that decides alone."""
