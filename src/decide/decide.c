@@ -112,8 +112,6 @@ static int consider_row(void *ctx, const struct lease *row)
 {
 	struct choice *c = ctx;
 
-	if (!addr_equal(&row->addr, &c->masked))
-		return 1;
 	if (!flaw(c, row))
 		consider(c, row);
 	return 0;
@@ -121,7 +119,7 @@ static int consider_row(void *ctx, const struct lease *row)
 
 static enum ledger_found choose_among(struct choice *c)
 {
-	if (ledger_each(c->ledger, &c->masked, consider_row, c) < 0)
+	if (ledger_at(c->ledger, &c->masked, consider_row, c) < 0)
 		return LEDGER_ERROR;
 	return c->found ? LEDGER_FOUND : LEDGER_MISSING;
 }

@@ -59,8 +59,6 @@ static int take_lease(void *ctx, const struct lease *row)
 	const struct answer *a = &k->out->answer;
 	struct explain_lease l = { .lease = *row };
 
-	if (!addr_equal(&row->addr, &k->out->key.addr))
-		return 1;
 	l.source = ledger_name(k->ledger, row->source);
 	l.server = ledger_name(k->ledger, row->server);
 	l.left = ledger_left(row, k->now);
@@ -259,7 +257,7 @@ void explain(struct ledger *l, const struct rules *r, enum rules_mode mode,
 	/* A walk that breaks off has told the log; decide() has seen it too, or
 	 * what it saw first was enough for it. */
 	if (l) {
-		(void)ledger_each(l, &out->key.addr, take_lease, &k);
+		(void)ledger_at(l, &out->key.addr, take_lease, &k);
 		(void)ledger_revocation_from(
 		    l, &out->key.addr, take_of_address, &k);
 		(void)ledger_revocation_from(l, &none, take_of_users, &k);

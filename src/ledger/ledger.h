@@ -78,6 +78,10 @@ enum ledger_found ledger_find(struct ledger *l, const struct addr *addr,
 typedef int ledger_row_fn(void *ctx, const struct lease *row);
 int ledger_each(
     struct ledger *l, const struct addr *from, ledger_row_fn *fn, void *ctx);
+/* The same for the rows of one address, masked as they are. fn neither looks
+ * anything up nor changes a row. */
+int ledger_at(
+    struct ledger *l, const struct addr *masked, ledger_row_fn *fn, void *ctx);
 /* True when both clocks are before the row's end, adopted rows as adopted. */
 bool ledger_alive(const struct lease *row, struct moment now);
 /* Time to its end, ms, by the clock that ends it first; below 0: it is over. */

@@ -133,19 +133,35 @@ static int find_exact(MDB_cursor *cursor, const struct ledger *l,
 	return rc;
 }
 
+/* The rows of one address, the first one or the one behind the last; else
+ * MDB_NOTFOUND. */
+static int row_of(MDB_cursor *cursor, const struct addr *masked, bool first,
+    MDB_val *key, MDB_val *value)
+{
+	int rc;
+
+	if (first)
+		*key = (MDB_val){ .mv_size = sizeof masked->bytes,
+			.mv_data = (void *)(uintptr_t)masked->bytes };
+	rc = mdb_cursor_get(
+	    cursor, key, value, first ? MDB_SET_RANGE : MDB_NEXT);
+	if (rc == 0 &&
+	    (key->mv_size < sizeof masked->bytes ||
+		memcmp(key->mv_data, masked->bytes, sizeof masked->bytes) != 0))
+		rc = MDB_NOTFOUND;
+	return rc;
+}
+
 static int find_any(MDB_cursor *cursor, const struct ledger *l,
     const struct addr *masked, uint8_t bits, struct moment now,
     struct candidate *best)
 {
-	MDB_val key = { .mv_size = sizeof masked->bytes,
-		.mv_data = (void *)(uintptr_t)masked->bytes };
-	MDB_val value;
-	int rc = mdb_cursor_get(cursor, &key, &value, MDB_SET_RANGE);
+	MDB_val key, value;
+	int rc = row_of(cursor, masked, true, &key, &value);
 
-	while (rc == 0 && key.mv_size >= sizeof masked->bytes &&
-	       memcmp(key.mv_data, masked->bytes, sizeof masked->bytes) == 0) {
+	while (rc == 0) {
 		consider(l, &key, &value, bits, now, best);
-		rc = mdb_cursor_get(cursor, &key, &value, MDB_NEXT);
+		rc = row_of(cursor, masked, false, &key, &value);
 	}
 	return rc;
 }
@@ -239,25 +255,60 @@ enum ledger_found ledger_get(struct ledger *l, const struct addr *masked,
 	return LEDGER_FOUND;
 }
 
+/* False: the row is not sound, and is left out. */
+static bool take_row(struct ledger *l, const MDB_val *key, const MDB_val *value,
+    struct lease *row)
+{
+	uint16_t boot;
+
+	if (!record_lease_decode(key->mv_data, key->mv_size, value->mv_data,
+		value->mv_size, row, &boot)) {
+		table_unsound(l, TABLE_LEASE, key);
+		return false;
+	}
+	adopt_row(l, boot, row);
+	return true;
+}
+
+int ledger_at(
+    struct ledger *l, const struct addr *masked, ledger_row_fn *fn, void *ctx)
+{
+	MDB_cursor *cursor = NULL;
+	MDB_val key, value;
+	struct lease row;
+	int result = 0;
+	int rc = find_cursor(l, &cursor);
+
+	if (rc == 0)
+		rc = row_of(cursor, masked, true, &key, &value);
+	while (rc == 0) {
+		if (take_row(l, &key, &value, &row))
+			result = fn(ctx, &row);
+		if (result != 0)
+			break;
+		rc = row_of(cursor, masked, false, &key, &value);
+	}
+	if (l->write && cursor)
+		mdb_cursor_close(cursor);
+	if (rc != 0 && rc != MDB_NOTFOUND) {
+		table_trouble(l, rc, "look up the leases of an address");
+		return -1;
+	}
+	return result;
+}
+
 int ledger_each(
     struct ledger *l, const struct addr *from, ledger_row_fn *fn, void *ctx)
 {
 	struct walk w;
 	struct lease row;
-	uint16_t boot;
 	int result = 0;
 
 	table_walk_open(&w, l, TABLE_LEASE, from ? from->bytes : NULL,
 	    from ? sizeof from->bytes : 0);
-	while (result == 0 && walk_next(&w)) {
-		if (!record_lease_decode(w.key.mv_data, w.key.mv_size,
-			w.value.mv_data, w.value.mv_size, &row, &boot)) {
-			table_unsound(l, TABLE_LEASE, &w.key);
-			continue;
-		}
-		adopt_row(l, boot, &row);
-		result = fn(ctx, &row);
-	}
+	while (result == 0 && walk_next(&w))
+		if (take_row(l, &w.key, &w.value, &row))
+			result = fn(ctx, &row);
 	return table_walk_close(&w) < 0 ? -1 : result;
 }
 

@@ -130,8 +130,6 @@ static int count_user(void *ctx, const struct lease *row)
 {
 	struct count *c = ctx;
 
-	if (!addr_equal(&row->addr, &c->lease->addr))
-		return 1;
 	if (!same_user(row, c->lease) && ledger_alive(row, c->now))
 		c->seen++;
 	return c->seen >= c->cap;
@@ -142,8 +140,7 @@ bool caps_users_full(
 {
 	struct count c = { .lease = lease, .now = now, .cap = cap };
 
-	return ledger_each(l, &lease->addr, count_user, &c) < 0 ||
-	       c.seen >= cap;
+	return ledger_at(l, &lease->addr, count_user, &c) < 0 || c.seen >= cap;
 }
 
 struct holder {
@@ -157,8 +154,6 @@ static int find_holder(void *ctx, const struct lease *row)
 {
 	struct holder *h = ctx;
 
-	if (!addr_equal(&row->addr, &h->addr))
-		return 1;
 	h->found = same_user(row, h->lease) && ledger_alive(row, h->now);
 	return h->found;
 }
@@ -178,7 +173,7 @@ bool caps_addresses_full(const struct caps *c, struct ledger *l,
 		memcpy(h.addr.bytes, c->entries[i].addr, 16);
 		if (addr_equal(&h.addr, &lease->addr))
 			continue;
-		if (ledger_each(l, &h.addr, find_holder, &h) < 0)
+		if (ledger_at(l, &h.addr, find_holder, &h) < 0)
 			return true;
 		seen += h.found;
 	}
