@@ -156,6 +156,8 @@ void names_free(struct ledger *l);
 
 extern const char *const table_names[TABLE_COUNT];
 
+/* Once an environment and table, in its first transaction. LMDB's code. */
+int table_open(struct ledger *l, MDB_txn *txn, enum table t, unsigned flags);
 /* The transaction that calls work in: the write one while it is open. */
 MDB_txn *table_txn(struct ledger *l);
 /* True for codes that mean the file is not what LMDB wrote. */

@@ -77,7 +77,7 @@ const char *state_load(struct ledger *l, MDB_txn *txn, bool *new_r)
 		return NULL;
 	}
 	for (int i = 0; i < TABLE_COUNT; i++) {
-		rc = mdb_dbi_open(txn, table_names[i], 0, &l->dbi[i]);
+		rc = table_open(l, txn, (enum table)i, 0);
 		if (rc == MDB_NOTFOUND)
 			return "not a ledger of relaypass";
 		if (rc != 0)
@@ -102,8 +102,7 @@ void state_create(
 	int rc = 0;
 
 	for (int i = 0; rc == 0 && i < TABLE_COUNT; i++)
-		rc = mdb_dbi_open(
-		    l->write, table_names[i], MDB_CREATE, &l->dbi[i]);
+		rc = table_open(l, l->write, (enum table)i, MDB_CREATE);
 	if (rc != 0) {
 		table_fail(l, rc);
 		return;

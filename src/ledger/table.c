@@ -5,6 +5,7 @@
  * stay with the ledger until the commit, which then fails as a whole.
  * Not here: transactions (read.c, write.c), what the bytes mean (record.c).
  */
+#include <endian.h>
 #include <errno.h>
 #include <string.h>
 
@@ -20,6 +21,54 @@ const char *const table_names[TABLE_COUNT] = {
 	[TABLE_JOURNAL] = "journal",
 	[TABLE_CURSOR] = "cursor",
 };
+
+static uint64_t word_of(const void *bytes)
+{
+	uint64_t word;
+
+	memcpy(&word, bytes, sizeof word);
+	return be64toh(word);
+}
+
+/*
+ * LMDB's own order of keys, as mdb_dump and an older relaypass have it, told by
+ * the two words of an address where LMDB calls memcmp(3): a look-up among a
+ * million leases compares twenty times.
+ */
+static int compare_leases(const MDB_val *a, const MDB_val *b)
+{
+	enum { HALF = sizeof(uint64_t), CACHE_LINE = 64 };
+	const uint8_t *x = a->mv_data, *y = b->mv_data;
+	size_t len = a->mv_size < b->mv_size ? a->mv_size : b->mv_size;
+	size_t same = 0;
+	int order;
+
+	/* A row is read on from its key into the next line of the cache, and
+	 * that is on its way while the two are compared. */
+	__builtin_prefetch(y + CACHE_LINE);
+	if (len >= sizeof(struct addr)) {
+		uint64_t m = word_of(x), n = word_of(y);
+
+		if (m == n)
+			m = word_of(x + HALF), n = word_of(y + HALF);
+		if (m != n)
+			return m < n ? -1 : 1;
+		same = sizeof(struct addr);
+	}
+	order = memcmp(x + same, y + same, len - same);
+	if (order == 0)
+		order = (a->mv_size > b->mv_size) - (a->mv_size < b->mv_size);
+	return order;
+}
+
+int table_open(struct ledger *l, MDB_txn *txn, enum table t, unsigned flags)
+{
+	int rc = mdb_dbi_open(txn, table_names[t], flags, &l->dbi[t]);
+
+	if (rc == 0 && t == TABLE_LEASE)
+		rc = mdb_set_compare(txn, l->dbi[t], compare_leases);
+	return rc;
+}
 
 MDB_txn *table_txn(struct ledger *l)
 {
