@@ -3,7 +3,7 @@
  * relaypass-spp-queue - see queue.h. Started by qmail-smtpd for each message,
  * in qmail's home, with the message on descriptor 0 and the envelope on 1.
  *
- * Calls:      vars; small and static, as it starts so often.
+ * Calls:      smtp/queue; small and static, as it starts so often.
  * Not here:   the message: not one byte is read. Whatever goes wrong, it stays
  *             with the client, who tries again: without what plugins decided
  *             (such as another queue program) it must not go on.
@@ -11,15 +11,15 @@
 #include "smtp/queue.h"
 
 #include <fcntl.h>
-#include <stdbool.h>
-#include <stddef.h>
 #include <stdlib.h>
-#include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "base/mem.h"
-#include "smtp/vars.h"
+enum {
+	ENTRIES_MAX = 4096, /* of the environment */
+	USUAL = 16384,      /* bytes of changes */
+	NUMBER_MAX = 0x10000
+};
 
 extern char **environ;
 
@@ -32,57 +32,52 @@ static int descriptor(const char *text)
 	if (!text || *text < '0' || *text > '9')
 		return -1;
 	fd = strtol(text, &end, 10);
-	return *end == '\0' && fd > STDERR_FILENO && fd < 0x10000 ? (int)fd
-								  : -1;
+	return *end == '\0' && fd > STDERR_FILENO && fd < NUMBER_MAX ? (int)fd
+								     : -1;
 }
 
 /*
- * Applies what fd holds. Only memory has seals: whoever stands between the two
- * programs may have closed the descriptor, and a file may have its number now.
- * Nothing is lost with a descriptor that belongs to somebody else.
+ * How much fd holds; 0: nothing to be used. Only memory has seals: whoever
+ * stands between the two programs may have closed the descriptor, and a file
+ * may have its number now. Nothing is lost with one that belongs to somebody
+ * else.
  */
-static bool apply_changes(struct spp_vars *vars, int fd)
+static size_t length_of(int fd)
 {
 	struct stat st;
 
 	if (fd < 0 || fcntl(fd, F_GET_SEALS) < 0 || fstat(fd, &st) < 0 ||
-	    st.st_size == 0 || st.st_size > SPP_CHANGES_MAX)
-		return false;
-	size_t len = (size_t)st.st_size, at = 0;
-	AUTO_FREE char *bytes = xmalloc(len);
-	while (at < len) {
-		ssize_t n = pread(fd, bytes + at, len - at, (off_t)at);
-		if (n <= 0)
-			return false;
-		at += (size_t)n;
-	}
-	return spp_vars_apply(vars, bytes, len);
+	    st.st_size > SPP_CHANGES_MAX)
+		return 0;
+	return (size_t)st.st_size;
 }
 
-/* QMAILQUEUE as it was before, unless a plugin has another opinion later. */
-static bool restore(struct spp_vars *vars)
+static bool read_all(int fd, char *bytes, size_t len)
 {
-	const char *program = spp_vars_get(vars, SPP_QUEUE_PROGRAM);
+	ssize_t n = 1;
 
-	if (program)
-		return spp_vars_set(vars, "QMAILQUEUE", program);
-	spp_vars_unset(vars, "QMAILQUEUE");
-	return true;
+	for (size_t at = 0; at < len && n > 0; at += (size_t)n)
+		n = pread(fd, bytes + at, len - at, (off_t)at);
+	return n > 0;
 }
 
 int main(void)
 {
-	struct spp_vars *vars = spp_vars_new(environ);
-	int fd = descriptor(spp_vars_get(vars, SPP_QUEUE_FD));
+	static char *entries[ENTRIES_MAX], usual[USUAL];
+	struct spp_queue_env env = { entries, 0, ENTRIES_MAX };
+	int fd = descriptor(getenv(SPP_QUEUE_FD));
+	size_t len = length_of(fd);
+	char *changes = len > sizeof(usual) ? malloc(len) : usual;
 
-	if (!restore(vars) || !apply_changes(vars, fd))
+	for (char **e = environ; *e && env.count < env.room; e++)
+		env.list[env.count++] = *e;
+	if (len == 0 || !changes || !read_all(fd, changes, len) ||
+	    env.count == env.room || !spp_queue_apply(&env, changes, len))
 		return SPP_QUEUE_UNREADABLE;
-	spp_vars_unset(vars, SPP_QUEUE_FD);
-	spp_vars_unset(vars, SPP_QUEUE_PROGRAM);
 	close(fd);
-	const char *program = spp_vars_get(vars, "QMAILQUEUE");
+	const char *program = spp_queue_get(&env, "QMAILQUEUE");
 	char *argv[] = { (char *)(program ? program : SPP_QUEUE_DEFAULT),
 		NULL };
-	execve(argv[0], argv, spp_vars_environ(vars));
+	execve(argv[0], argv, env.list);
 	return SPP_QUEUE_NOT_RUN;
 }

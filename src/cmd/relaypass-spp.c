@@ -45,13 +45,14 @@ static int become_server(const struct spp_options *o)
 
 int main(int argc, char **argv)
 {
-	struct spp_options o;
-	struct spp_plan plan = { 0 };
-	struct spp_session_env env = { .options = &o };
-	struct spp_hosts *hosts = NULL, *percent = NULL;
+	/* Released by the end of the process, which is faster. */
+	static struct spp_options o;
+	static struct spp_plan plan;
+	static struct spp_session_env env = { .options = &o };
+	static struct spp_hosts *hosts, *percent;
 	struct err err = { 0 };
 	bool off = getenv("NOSPP") != NULL;
-	int code, fd;
+	int fd;
 
 	/* Whatever is opened must not get a number that others write to. */
 	do
@@ -63,11 +64,8 @@ int main(int argc, char **argv)
 	spp_options_read(&o, argc, argv);
 	if (getauxval(AT_SECURE))
 		return spp_session_refuse("must not be set-uid or set-gid");
-	if (o.check) {
-		code = spp_check(&o);
-		spp_options_free(&o);
-		return code;
-	}
+	if (o.check)
+		return spp_check(&o);
 	/* Other servers would take everybody for a friend. */
 	if (off && !o.local_domains && !o.no_relay)
 		return become_server(&o);
@@ -79,11 +77,5 @@ int main(int argc, char **argv)
 	env.hosts = hosts;
 	env.percent = percent;
 	env.vars = spp_vars_new(environ);
-	code = spp_session_run(&env);
-	spp_vars_free(&env.vars);
-	spp_hosts_close(&hosts);
-	spp_hosts_close(&percent);
-	spp_plan_free(&plan);
-	spp_options_free(&o);
-	return code;
+	return spp_session_run(&env);
 }

@@ -7,13 +7,13 @@
  */
 #ifndef SMTP_QUEUE_H
 #define SMTP_QUEUE_H
+#include <stdbool.h>
+#include <stddef.h>
 
 /* The number of an inherited descriptor: a memfd_create(2) that holds what
- * spp_vars_changes() gives, read anew with pread(2) each time. An empty one was
- * never written, and is refused. */
+ * spp_vars_changes() gives, QMAILQUEUE and this one among it, read anew with
+ * pread(2) each time. An empty one was never written, and is refused. */
 #define SPP_QUEUE_FD "RELAYPASS_SPP_FD"
-/* The QMAILQUEUE that was set before; not set: none was. */
-#define SPP_QUEUE_PROGRAM "RELAYPASS_SPP_QUEUE"
 
 /* Where qmail looks, from its home, when QMAILQUEUE is not set. */
 #define SPP_QUEUE_DEFAULT "bin/qmail-queue"
@@ -26,4 +26,16 @@ enum {
 				      cannot be read */
 	SPP_QUEUE_NOT_RUN = 120    /* as when qmail-smtpd cannot run it */
 };
+
+/* An environment as execve(2) takes it; room counts its NULL. */
+struct spp_queue_env {
+	char **list;
+	size_t count, room;
+};
+
+/* The value of name; NULL: not set. */
+const char *spp_queue_get(const struct spp_queue_env *env, const char *name);
+/* Does the changes, which must outlive env. False: they are none, or there is
+ * no room; some may be done. */
+bool spp_queue_apply(struct spp_queue_env *env, char *changes, size_t len);
 #endif

@@ -57,7 +57,6 @@ static int queue_prepare(
     struct spp_session *s, struct spp_vars *vars, struct err *err)
 {
 	char number[NUMBER_SIZE], program[BESIDE_MAX];
-	const char *queue = spp_vars_get(vars, "QMAILQUEUE");
 
 	if (beside_path("relaypass-spp-queue", program, sizeof(program)) < 0 ||
 	    access(program, X_OK) < 0)
@@ -68,9 +67,10 @@ static int queue_prepare(
 		return err_errno(err, EXIT_AGAIN, errno, "memfd_create");
 	(void)snprintf(number, sizeof(number), "%d", s->queue_fd);
 	/* What is set for the server alone. */
+	spp_vars_mark(s->vars, SPP_QUEUE_FD);
+	spp_vars_mark(s->vars, "QMAILQUEUE");
 	spp_vars_mark(s->vars, "RELAYCLIENT");
 	if (spp_vars_set(vars, SPP_QUEUE_FD, number) &&
-	    (!queue || spp_vars_set(vars, SPP_QUEUE_PROGRAM, queue)) &&
 	    spp_vars_set(vars, "QMAILQUEUE", program) &&
 	    spp_vars_set(vars, "RELAYCLIENT", ""))
 		return 0;
@@ -93,13 +93,20 @@ static enum spp_next start(struct spp_session *s)
 bool spp_queue_tell(struct spp_session *s)
 {
 	AUTO_FREE char *changes = NULL;
-	size_t len;
+	size_t len, before = s->queue_len;
 
 	if (s->queue_fd < 0)
 		return true;
 	len = spp_vars_changes(s->vars, &changes);
-	return len <= SPP_CHANGES_MAX && ftruncate(s->queue_fd, 0) == 0 &&
-	       pwrite(s->queue_fd, changes, len, 0) == (ssize_t)len;
+	s->queue_len = SPP_CHANGES_MAX; /* unless all goes well */
+	if (len > SPP_CHANGES_MAX ||
+	    pwrite(s->queue_fd, changes, len, 0) != (ssize_t)len)
+		return false;
+	/* Only then: an empty file gives its page back, and takes it anew. */
+	if (len < before && ftruncate(s->queue_fd, (off_t)len) < 0)
+		return false;
+	s->queue_len = len;
+	return true;
 }
 
 /* --- by TCP ----------------------------------------------------------------

@@ -205,27 +205,3 @@ size_t spp_vars_changes(const struct spp_vars *v, char **out)
 	*out = bytes;
 	return len;
 }
-
-/* change: "NAME=VALUE" or "NAME". */
-static bool apply(struct spp_vars *v, const char *change)
-{
-	size_t len = strcspn(change, "=");
-
-	if (len == 0)
-		return false;
-	AUTO_FREE char *name = xstrndup(change, len);
-	if (change[len] == '=')
-		return spp_vars_set(v, name, change + len + 1);
-	spp_vars_unset(v, name);
-	return true;
-}
-
-bool spp_vars_apply(struct spp_vars *v, const char *bytes, size_t len)
-{
-	if (len > 0 && bytes[len - 1] != '\0')
-		return false;
-	for (size_t at = 0; at < len; at += strlen(bytes + at) + 1)
-		if (!apply(v, bytes + at))
-			return false;
-	return true;
-}

@@ -33,9 +33,7 @@ char *const *spp_vars_environ(struct spp_vars *v);
  * All that was set or unset here, as it is now, whenever that was: so whoever
  * got the environment at an earlier time comes to this one. "NAME=VALUE" or
  * "NAME", each with its NUL, one behind the other. Returns the length; *out is
- * the caller's to free.
+ * the caller's to free. queue.h does them.
  */
 size_t spp_vars_changes(const struct spp_vars *v, char **out);
-/* Does them. False: they are none, or there is no room; some may be done. */
-bool spp_vars_apply(struct spp_vars *v, const char *bytes, size_t len);
 #endif

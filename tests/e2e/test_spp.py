@@ -4,6 +4,7 @@ sessions at once, ends in the middle, leases of a real relaypassd."""
 
 import contextlib
 import os
+import re
 import shlex
 import signal
 import socket
@@ -78,6 +79,36 @@ def test_plugins_in_perl_and_c(home, tmp_path):
         "X-C: client.example\n" in message
     assert "FROM_C=yes\n" in (tmp_path / "queue/environ").read_text("latin-1")
     assert "perl saw a@elsewhere.example" in home.log.read_text("latin-1")
+
+
+def test_each_message_has_its_own_environment(home, tmp_path):
+    """Much of it and little, by the QMAILQUEUE that was there before."""
+    home.write("own-queue", dialogues.QUEUE, 0o755)
+    home.write("plugins/vars", """#!/bin/sh
+case $SMTPMAILFROM in
+much@*) for i in $(seq 40); do printf 'SN%d=%01000d\\n' "$i" "$i"; done ;;
+*) for i in $(seq 40); do echo "UN$i"; done; echo SLAST=yes ;;
+esac
+""", 0o755)
+    home.write("control/smtpplugins", "[mail]\nplugins/vars\n")
+    with session(home, env=["QMAILQUEUE=$HOME/own-queue", "N7=before"]) \
+            as (talk, _):
+        begin(talk)
+        for sender, number, last in (
+                ("little", 0, True), ("much", 40, True), ("little", 0, True),
+                ("much", 40, True), ("little", 0, True)):
+            talk.ask(f"MAIL FROM:<{sender}@elsewhere.example>")
+            talk.ask("RCPT TO:<b@test.example>")
+            talk.ask("DATA")
+            assert talk.ask("x\r\n.") == ["250 ok"]
+            seen = (tmp_path / "queue/environ").read_text().splitlines()
+            found = [line for line in seen if re.match(r"N\d+=", line)]
+            assert len(found) == number
+            assert all(len(line.partition("=")[2]) == 1000 for line in found)
+            assert ("LAST=yes" in seen) == last
+            assert f"SMTPMAILFROM={sender}@elsewhere.example" in seen
+            assert f"QMAILQUEUE={tmp_path}/own-queue" in seen
+            assert not [line for line in seen if "RELAYPASS_SPP" in line]
 
 
 def test_plugin_descriptors(home, tmp_path):

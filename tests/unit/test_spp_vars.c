@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * test_spp_vars - an environment that changes, and how one who got an earlier
- * one catches up.
+ * test_spp_vars - an environment that changes, and what of it changed.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -104,52 +103,6 @@ static void test_vars_changes_tell_what_was_touched(void **state)
 	spp_vars_free(&v);
 }
 
-static void test_vars_apply_catches_up_from_anywhere(void **state)
-{
-	static const struct {
-		const char *name, *value;
-	} steps[] = { { "A", "2" }, { "D", "d" }, { "B", NULL }, { "D", NULL },
-		{ "C", "" }, { "A", NULL }, { "B", "b" }, { "A", "1" } };
-	struct spp_vars *v = spp_vars_new(began);
-	struct spp_vars *late[COUNT_OF(steps)];
-	AUTO_FREE char *changes = NULL;
-
-	(void)state;
-	for (size_t i = 0; i < COUNT_OF(steps); i++) {
-		AUTO_FREE char *so_far = NULL;
-		size_t len = spp_vars_changes(v, &so_far);
-		late[i] = spp_vars_new(began);
-		assert_true(spp_vars_apply(late[i], so_far, len));
-		if (steps[i].value)
-			assert_true(
-			    spp_vars_set(v, steps[i].name, steps[i].value));
-		else
-			spp_vars_unset(v, steps[i].name);
-	}
-	size_t len = spp_vars_changes(v, &changes);
-	for (size_t i = 0; i < COUNT_OF(steps); i++) {
-		assert_true(spp_vars_apply(late[i], changes, len));
-		environ_is(late[i], "A=1|B=b|C=|");
-		spp_vars_free(&late[i]);
-	}
-	spp_vars_free(&v);
-}
-
-static void test_vars_apply_refuses_what_is_no_change(void **state)
-{
-	struct spp_vars *v = spp_vars_new(began);
-
-	(void)state;
-	assert_true(spp_vars_apply(v, "", 0));
-	assert_false(spp_vars_apply(v, "", 1));
-	assert_false(spp_vars_apply(v, "A=2", 3));
-	assert_false(spp_vars_apply(v, "A\0\0", 3));
-	assert_false(spp_vars_apply(v, "=b", 3));
-	assert_true(spp_vars_apply(v, "D=4\0none", 9));
-	assert_string_equal(spp_vars_get(v, "D"), "4");
-	spp_vars_free(&v);
-}
-
 static void test_vars_have_an_end(void **state)
 {
 	struct spp_vars *v = spp_vars_new(began);
@@ -182,8 +135,6 @@ int main(void)
 		cmocka_unit_test(test_vars_begin_as_the_environment),
 		cmocka_unit_test(test_vars_set_and_unset),
 		cmocka_unit_test(test_vars_changes_tell_what_was_touched),
-		cmocka_unit_test(test_vars_apply_catches_up_from_anywhere),
-		cmocka_unit_test(test_vars_apply_refuses_what_is_no_change),
 		cmocka_unit_test(test_vars_have_an_end),
 	};
 

@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * queue - see queue.h. No memory is asked for: a program starts for each
+ * message, and its first malloc(3) would cost it a fourth of its time.
+ */
+#include "queue.h"
+
+#include <string.h>
+
+static bool is_of(const char *entry, const char *name, size_t len)
+{
+	return strncmp(entry, name, len) == 0 && entry[len] == '=';
+}
+
+const char *spp_queue_get(const struct spp_queue_env *env, const char *name)
+{
+	size_t len = strlen(name);
+
+	for (size_t i = 0; i < env->count; i++)
+		if (is_of(env->list[i], name, len))
+			return env->list[i] + len + 1;
+	return NULL;
+}
+
+static void drop(struct spp_queue_env *env, const char *name, size_t len)
+{
+	size_t kept = 0;
+
+	for (size_t i = 0; i < env->count; i++)
+		if (!is_of(env->list[i], name, len))
+			env->list[kept++] = env->list[i];
+	env->count = kept;
+}
+
+bool spp_queue_apply(struct spp_queue_env *env, char *changes, size_t len)
+{
+	if (len > 0 && changes[len - 1] != '\0')
+		return false;
+	for (size_t at = 0; at < len; at += strlen(changes + at) + 1) {
+		char *change = changes + at;
+		size_t name_len = strcspn(change, "=");
+
+		if (name_len == 0)
+			return false;
+		drop(env, change, name_len);
+		if (change[name_len] != '=')
+			continue;
+		if (env->count + 1 >= env->room)
+			return false;
+		env->list[env->count++] = change;
+	}
+	env->list[env->count] = NULL;
+	return true;
+}
