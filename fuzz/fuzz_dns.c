@@ -5,8 +5,7 @@
  * answer that allows; ldns reads every reply; over UDP none is larger than two
  * questions, or than a network takes.
  */
-#include <ldns/ldns.h>
-
+#include "listener/dns_library.h"
 #include "listener_oracle.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);

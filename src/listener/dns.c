@@ -13,9 +13,8 @@
 #include <stdio.h>
 #include <string.h>
 
-#include <ldns/ldns.h>
-
 #include "base/mem.h"
+#include "dns_library.h"
 #include "dns_zone.h"
 #include "listener.h"
 

@@ -7,9 +7,8 @@
 
 #include <string.h>
 
-#include <ldns/ldns.h>
-
 #include "base/mem.h"
+#include "dns_library.h"
 
 enum {
 	QUESTION_TAIL = 4, /* type and class */

@@ -3,7 +3,7 @@
  * test_dns - the allowlist zone as a resolver sees it. Questions are made, and
  * answers read, by ldns, which knows nothing of our code.
  */
-#include <ldns/ldns.h>
+#include "listener/dns_library.h"
 
 #define CODEC_KIND    "dns"
 #define CODEC_OPTIONS "zone = \"relaypass.invalid\""
