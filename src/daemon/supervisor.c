@@ -86,6 +86,18 @@ static int lock_pid_file(const char *run, struct err *err)
 	return take_fd(&fd);
 }
 
+/* 1: somebody holds the family's lock; 0: nobody; -1: it cannot be told. */
+static int is_family_locked(int pid_file)
+{
+	/* Anew each time: it comes back as the other's lock, which is no
+	 * question that fcntl(2) takes. */
+	struct flock lock = { .l_type = F_WRLCK, .l_whence = SEEK_SET };
+
+	if (fcntl(pid_file, F_OFD_GETLK, &lock) < 0)
+		return -1;
+	return lock.l_type != F_UNLCK;
+}
+
 /*
  * A supervisor that was killed leaves its children for a moment, with the
  * ledger and the sockets in their hands. Each holds this lock to its end: it is
@@ -94,24 +106,22 @@ static int lock_pid_file(const char *run, struct err *err)
 static int lock_family(int pid_file, const char *run, struct err *err)
 {
 	struct flock lock = { .l_type = F_RDLCK, .l_whence = SEEK_SET };
-	struct flock others = { .l_type = F_WRLCK, .l_whence = SEEK_SET };
 	char path[PATH_SIZE];
 	AUTO_CLOSE int fd = -1;
+	int locked;
 
-	for (int waited = 0;; waited += ORPHANS_LOOK_MS) {
-		if (fcntl(pid_file, F_OFD_GETLK, &others) < 0 ||
-		    others.l_type == F_UNLCK)
-			break;
+	(void)snprintf(path, sizeof(path), "%s/relaypassd.pid", run);
+	for (int waited = 0; (locked = is_family_locked(pid_file)) > 0;
+	     waited += ORPHANS_LOOK_MS) {
 		if (waited >= ORPHANS_MS)
 			return err_set(err, EXIT_AGAIN,
 			    "processes of a relaypassd that was killed do not "
-			    "end; find them with: fuser %s/relaypassd.pid",
-			    run);
+			    "end; find them with: fuser %s",
+			    path);
 		(void)poll(NULL, 0, ORPHANS_LOOK_MS);
-		others.l_type = F_WRLCK;
 	}
-	(void)snprintf(path, sizeof(path), "%s/relaypassd.pid", run);
-	fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+	if (locked == 0)
+		fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
 	if (fd < 0 || fcntl(fd, F_OFD_SETLK, &lock) < 0)
 		return err_errno(
 		    err, EXIT_AGAIN, errno, "cannot lock %s", path);

@@ -197,6 +197,34 @@ def test_daemon_starts_over_what_a_killed_one_left(still, place):
     assert (place / "relaypassd.pid").read_text() == ""
 
 
+def looks(pid):
+    """How often it has slept since it began."""
+    status = pathlib.Path(f"/proc/{pid}/status").read_text(encoding="ascii")
+    return int(status.partition("\nvoluntary_ctxt_switches:")[2].split()[0])
+
+
+def test_daemon_waits_for_what_a_killed_one_left(still):
+    """However long it takes; for a moment its children hold ledger and
+    sockets."""
+    daemon = still
+    daemon.start()
+    keeper = daemon.wait_children()["keeper -"]
+    os.kill(keeper, signal.SIGSTOP)
+    try:
+        daemon.process.signal(signal.SIGKILL)
+        daemon.process.wait()
+        daemon.launch()
+        pid = daemon.process.pid
+        daemon.wait(lambda: not daemon.process.running() or looks(pid) > 10,
+                    "it looks again and again")
+        assert daemon.process.running(), daemon.process.output()
+        assert lab.is_running(keeper)
+    finally:
+        os.kill(keeper, signal.SIGCONT)
+    daemon.wait(daemon.ready, "relaypassd answers")
+    assert not lab.is_running(keeper)
+
+
 def test_daemon_sets_a_damaged_ledger_aside(site):
     site.login("203.0.113.1")
     site.wait_leased("203.0.113.1")
