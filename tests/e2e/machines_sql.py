@@ -95,6 +95,10 @@ class Postfix(Sql):
 
     def start_servers(self):
         where = self.site.config_dir
+        # As docs/sql.md has it for SQLite: an smtpd that gives up at its
+        # first question keeps others from starting for that long.
+        self.host.run("postconf", "-c", where, "-e",
+                      "service_throttle_time = 1s")
         text = machines.without_comments(
             exports.example("postfix-sql.cf.snippet"))
         with open(self.host.path(f"{where}/master.cf"), "a",
