@@ -79,11 +79,19 @@ static int lock_pid_file(const char *run, struct err *err)
 		    "or set another run-directory",
 		    text, run);
 	}
-	n = snprintf(text, sizeof(text), "%d\n", (int)getpid());
-	if (ftruncate(fd, 0) < 0 || pwrite(fd, text, (size_t)n, 0) != n)
-		return err_errno(
-		    err, EXIT_AGAIN, errno, "cannot write %s", path);
 	return take_fd(&fd);
+}
+
+static int write_pid(int pid_file, const char *run, struct err *err)
+{
+	char text[32];
+	int n = snprintf(text, sizeof(text), "%d\n", (int)getpid());
+
+	if (ftruncate(pid_file, 0) < 0 ||
+	    pwrite(pid_file, text, (size_t)n, 0) != n)
+		return err_errno(err, EXIT_AGAIN, errno,
+		    "cannot write %s/relaypassd.pid", run);
+	return 0;
 }
 
 /* 1: somebody holds the family's lock; 0: nobody; -1: it cannot be told. */
@@ -221,8 +229,9 @@ static int prepare(struct supervisor *s, struct err *err)
 	if (f->pid_file < 0)
 		return -1;
 	f->family_lock = lock_family(f->pid_file, run, err);
-	if (f->family_lock < 0 || family_plan(f, s->conf, err) < 0 ||
-	    open_control(s, err) < 0 || open_listeners(s, err) < 0 ||
+	if (f->family_lock < 0 || write_pid(f->pid_file, run, err) < 0 ||
+	    family_plan(f, s->conf, err) < 0 || open_control(s, err) < 0 ||
+	    open_listeners(s, err) < 0 ||
 	    family_open_sources(s->conf, NULL, NULL, f->source_fds, err) < 0)
 		return -1;
 	return open_signals(s, err);

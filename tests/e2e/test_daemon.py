@@ -197,6 +197,26 @@ def test_daemon_starts_over_what_a_killed_one_left(still, place):
     assert (place / "relaypassd.pid").read_text() == ""
 
 
+def test_daemon_ended_while_it_waits_leaves_no_number(still, place):
+    daemon = still
+    daemon.start()
+    keeper = daemon.wait_children()["keeper -"]
+    killed = daemon.process.pid
+    os.kill(keeper, signal.SIGSTOP)
+    try:
+        daemon.process.signal(signal.SIGKILL)
+        daemon.process.wait()
+        daemon.launch()
+        pid = daemon.process.pid
+        daemon.wait(lambda: looks(pid) > 10, "it looks again and again")
+        daemon.process.signal(signal.SIGTERM)
+        daemon.process.wait()
+        assert (place / "relaypassd.pid").read_text() == f"{killed}\n"
+    finally:
+        os.kill(keeper, signal.SIGCONT)
+    daemon.start()
+
+
 def looks(pid):
     """How often it has slept since it began."""
     status = pathlib.Path(f"/proc/{pid}/status").read_text(encoding="ascii")
@@ -204,8 +224,7 @@ def looks(pid):
 
 
 def test_daemon_waits_for_what_a_killed_one_left(still):
-    """However long it takes; for a moment its children hold ledger and
-    sockets."""
+    """Its children hold ledger and sockets for a moment, or for longer."""
     daemon = still
     daemon.start()
     keeper = daemon.wait_children()["keeper -"]
