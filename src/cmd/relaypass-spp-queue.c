@@ -15,9 +15,15 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "smtp/vars.h"
+
 enum {
-	ENTRIES_MAX = 4096, /* of the environment */
-	USUAL = 16384,      /* bytes of changes */
+	/* Without asking for memory: entries of the environment, and bytes of
+	 * changes. */
+	USUAL_ENTRIES = 2048,
+	USUAL_CHANGES = 16384,
+	/* What a session may set, and what its server gets otherwise. */
+	MORE_ENTRIES = SPP_VARS_COUNT + 4,
 	NUMBER_MAX = 0x10000
 };
 
@@ -61,18 +67,32 @@ static bool read_all(int fd, char *bytes, size_t len)
 	return n > 0;
 }
 
+static struct spp_queue_env begin(char *const *list)
+{
+	static char *usual[USUAL_ENTRIES];
+	struct spp_queue_env env = { usual, 0, USUAL_ENTRIES };
+
+	while (list[env.count])
+		env.count++;
+	if (env.count + MORE_ENTRIES > env.room) {
+		env.room = env.count + MORE_ENTRIES;
+		env.list = calloc(env.room, sizeof(*env.list));
+	}
+	for (size_t i = 0; env.list && i < env.count; i++)
+		env.list[i] = list[i];
+	return env;
+}
+
 int main(void)
 {
-	static char *entries[ENTRIES_MAX], usual[USUAL];
-	struct spp_queue_env env = { entries, 0, ENTRIES_MAX };
+	static char usual[USUAL_CHANGES];
+	struct spp_queue_env env = begin(environ);
 	int fd = descriptor(getenv(SPP_QUEUE_FD));
 	size_t len = length_of(fd);
 	char *changes = len > sizeof(usual) ? malloc(len) : usual;
 
-	for (char **e = environ; *e && env.count < env.room; e++)
-		env.list[env.count++] = *e;
-	if (len == 0 || !changes || !read_all(fd, changes, len) ||
-	    env.count == env.room || !spp_queue_apply(&env, changes, len))
+	if (len == 0 || !changes || !read_all(fd, changes, len) || !env.list ||
+	    !spp_queue_apply(&env, changes, len))
 		return SPP_QUEUE_UNREADABLE;
 	close(fd);
 	const char *program = spp_queue_get(&env, "QMAILQUEUE");

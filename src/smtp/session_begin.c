@@ -93,20 +93,15 @@ static enum spp_next start(struct spp_session *s)
 bool spp_queue_tell(struct spp_session *s)
 {
 	AUTO_FREE char *changes = NULL;
-	size_t len, before = s->queue_len;
+	size_t len;
 
 	if (s->queue_fd < 0)
 		return true;
 	len = spp_vars_changes(s->vars, &changes);
-	s->queue_len = SPP_CHANGES_MAX; /* unless all goes well */
-	if (len > SPP_CHANGES_MAX ||
-	    pwrite(s->queue_fd, changes, len, 0) != (ssize_t)len)
-		return false;
-	/* Only then: an empty file gives its page back, and takes it anew. */
-	if (len < before && ftruncate(s->queue_fd, (off_t)len) < 0)
-		return false;
-	s->queue_len = len;
-	return true;
+	/* Cut last: an empty file gives its page back, and takes it anew. */
+	return len <= SPP_CHANGES_MAX &&
+	       pwrite(s->queue_fd, changes, len, 0) == (ssize_t)len &&
+	       ftruncate(s->queue_fd, (off_t)len) == 0;
 }
 
 /* --- by TCP ----------------------------------------------------------------

@@ -33,7 +33,6 @@ struct spp_session {
 	pid_t tls_pid;  /* of relaypass-spp-tls; 0: none */
 	bool logged_in; /* the server behind XCLIENT knows that it may relay */
 	int queue_fd;   /* for the queue program, what plugins set; -1: none */
-	size_t queue_len; /* of it; at most */
 	/* HELO, MAIL and each RCPT that the server took, with their NULs. */
 	size_t hello_len, said_len;
 	char said[SPP_SAID_MAX];

@@ -111,6 +111,19 @@ esac
             assert not [line for line in seen if "RELAYPASS_SPP" in line]
 
 
+def test_a_large_environment_reaches_the_queue(home, tmp_path):
+    many = [f"X{i}=x" for i in range(5000)]
+    home.write("control/smtpplugins", "[mail]\n:echo SLAST=yes\n")
+    with session(home, env=many) as (talk, _):
+        begin(talk)
+        talk.ask("MAIL FROM:<a@elsewhere.example>")
+        talk.ask("RCPT TO:<b@test.example>")
+        talk.ask("DATA")
+        assert talk.ask("x\r\n.") == ["250 ok"]
+    seen = (tmp_path / "queue/environ").read_text().splitlines()
+    assert set(many) < set(seen) and "LAST=yes" in seen
+
+
 def test_plugin_descriptors(home, tmp_path):
     """0 is /dev/null, 1 a pipe, 2 the log, and nothing else is open."""
     home.write("control/smtpplugins", "[helo]\n:ls -l /proc/$$/fd >fds\n")
