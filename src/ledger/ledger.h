@@ -79,7 +79,7 @@ typedef int ledger_row_fn(void *ctx, const struct lease *row);
 int ledger_each(
     struct ledger *l, const struct addr *from, ledger_row_fn *fn, void *ctx);
 /* The same for the rows of one address, masked as they are. fn neither looks
- * anything up nor changes a row. */
+ * a lease up nor changes one. */
 int ledger_at(
     struct ledger *l, const struct addr *masked, ledger_row_fn *fn, void *ctx);
 /* True when both clocks are before the row's end, adopted rows as adopted. */

@@ -120,7 +120,6 @@ void caps_add(struct caps *c, struct ledger *l, const struct lease *lease)
 /* --- counting ------------------------------------------------------------ */
 
 struct count {
-	struct ledger *ledger;
 	const struct lease *lease;
 	struct moment now;
 	size_t cap, seen;
@@ -144,7 +143,6 @@ bool caps_users_full(
 }
 
 struct holder {
-	struct addr addr;
 	const struct lease *lease;
 	struct moment now;
 	bool found;
@@ -167,13 +165,14 @@ bool caps_addresses_full(const struct caps *c, struct ledger *l,
 	for (size_t i = hash & (c->size - 1); c->entries[i].hash && seen < cap;
 	     i = (i + 1) & (c->size - 1)) {
 		struct holder h = { .lease = lease, .now = now };
+		struct addr addr;
 
 		if (c->entries[i].hash != hash)
 			continue;
-		memcpy(h.addr.bytes, c->entries[i].addr, 16);
-		if (addr_equal(&h.addr, &lease->addr))
+		memcpy(addr.bytes, c->entries[i].addr, sizeof(addr.bytes));
+		if (addr_equal(&addr, &lease->addr))
 			continue;
-		if (ledger_at(l, &h.addr, find_holder, &h) < 0)
+		if (ledger_at(l, &addr, find_holder, &h) < 0)
 			return true;
 		seen += h.found;
 	}

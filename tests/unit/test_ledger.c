@@ -381,6 +381,36 @@ static void test_ledger_at_leaves_out_what_is_not_sound(void **state)
 	ledger_close(&l);
 }
 
+/* All but the two pages that say where the tables begin. */
+static void zero_pages(void)
+{
+	int fd = open(in_dir("data.mdb"), O_WRONLY | O_CLOEXEC);
+	static const char zeros[PAGE];
+	struct stat st;
+
+	assert_int_equal(fstat(fd, &st), 0);
+	for (off_t at = 2 * PAGE; at < st.st_size; at += PAGE)
+		assert_int_equal(pwrite(fd, zeros, PAGE, at), PAGE);
+	close(fd);
+}
+
+/* Who asks must not take it for "nobody". */
+static void test_ledger_at_tells_an_error(void **state)
+{
+	struct ledger *l = open_writer();
+	struct seen s = { .l = l };
+	struct addr at = address("192.0.2.6");
+
+	(void)state;
+	fill_abc(l);
+	assert_int_equal(ledger_read_begin(l, &err), 0);
+	zero_pages();
+	assert_int_equal(ledger_at(l, &at, note_row, &s), -1);
+	assert_int_equal(s.count, 0);
+	ledger_read_end(l);
+	ledger_close(&l);
+}
+
 /* As LMDB's own tools have it, which know no order but that of the bytes. */
 static int is_behind_the_last(void *ctx, const struct lease *row)
 {
@@ -577,6 +607,7 @@ int main(void)
 		T(test_ledger_each_walks_all_rows_in_order),
 		T(test_ledger_at_gives_the_rows_of_one_address),
 		T(test_ledger_at_leaves_out_what_is_not_sound),
+		T(test_ledger_at_tells_an_error),
 		T(test_ledger_rows_lie_in_the_order_of_their_bytes),
 		T(test_ledger_each_bears_changes_under_it),
 		T(test_ledger_each_deletes_across_many_pages),
