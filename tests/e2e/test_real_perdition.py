@@ -119,8 +119,9 @@ def all_logins(site):
                               protocols=["imap"], how="literal")
     logins += real.bad_logins(site.stranger, [ALICE, *ODD], families=["ipv4"],
                               protocols=["imap"], how="literal", tls="direct")
-    logins += real.bad_logins(site.stranger, [CUT], families=["ipv4"],
-                              protocols=["pop3"])
+    # Dovecot 2.3 behind it answers, 2.4 hangs up on such a name.
+    logins += [real.Login(site.stranger, "ipv4", "pop3", CUT, "wrong",
+                          good=None, lease=False)]
     logins += real.bad_logins(
         site.stranger, [ALICE, *(name for name in ODD if "\n" not in name)],
         families=["ipv4"])
