@@ -197,8 +197,17 @@ def test_daemon_starts_over_what_a_killed_one_left(still, place):
     assert (place / "relaypassd.pid").read_text() == ""
 
 
-def test_daemon_ended_while_it_waits_leaves_no_number(still, place):
-    daemon = still
+def looks(pid):
+    """How often it has slept since it began."""
+    status = pathlib.Path(f"/proc/{pid}/status").read_text(encoding="ascii")
+    return int(status.partition("\nvoluntary_ctxt_switches:")[2].split()[0])
+
+
+@contextlib.contextmanager
+def started_over(daemon):
+    """A killed one's keeper holds ledger and sockets, and does not end before
+    the end of the block; a new start waits for it. Gives the killed one's pid
+    and that of the keeper."""
     daemon.start()
     keeper = daemon.wait_children()["keeper -"]
     killed = daemon.process.pid
@@ -208,40 +217,29 @@ def test_daemon_ended_while_it_waits_leaves_no_number(still, place):
         daemon.process.wait()
         daemon.launch()
         pid = daemon.process.pid
-        daemon.wait(lambda: looks(pid) > 10, "it looks again and again")
-        daemon.process.signal(signal.SIGTERM)
-        daemon.process.wait()
-        assert (place / "relaypassd.pid").read_text() == f"{killed}\n"
-    finally:
-        os.kill(keeper, signal.SIGCONT)
-    daemon.start()
-
-
-def looks(pid):
-    """How often it has slept since it began."""
-    status = pathlib.Path(f"/proc/{pid}/status").read_text(encoding="ascii")
-    return int(status.partition("\nvoluntary_ctxt_switches:")[2].split()[0])
-
-
-def test_daemon_waits_for_what_a_killed_one_left(still):
-    """Its children hold ledger and sockets for a moment, or for longer."""
-    daemon = still
-    daemon.start()
-    keeper = daemon.wait_children()["keeper -"]
-    os.kill(keeper, signal.SIGSTOP)
-    try:
-        daemon.process.signal(signal.SIGKILL)
-        daemon.process.wait()
-        daemon.launch()
-        pid = daemon.process.pid
         daemon.wait(lambda: not daemon.process.running() or looks(pid) > 10,
                     "it looks again and again")
         assert daemon.process.running(), daemon.process.output()
-        assert lab.is_running(keeper)
+        yield killed, keeper
     finally:
         os.kill(keeper, signal.SIGCONT)
+
+
+def test_daemon_waits_for_what_a_killed_one_left(still):
+    daemon = still
+    with started_over(daemon) as (_, keeper):
+        assert lab.is_running(keeper)
     daemon.wait(daemon.ready, "relaypassd answers")
     assert not lab.is_running(keeper)
+
+
+def test_daemon_ended_while_it_waits_leaves_no_number_of_its_own(still, place):
+    daemon = still
+    with started_over(daemon) as (killed, _):
+        daemon.process.signal(signal.SIGTERM)
+        daemon.process.wait()
+        assert (place / "relaypassd.pid").read_text() == f"{killed}\n"
+    daemon.start()
 
 
 def test_daemon_sets_a_damaged_ledger_aside(site):
