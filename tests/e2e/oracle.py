@@ -158,6 +158,13 @@ class Oracle:
                 if fact.revoked and fact.revoked[0] == machine:
                     fact.revoked = (None, *fact.revoked[1:])
 
+    def sets_its_clock(self, machine):
+        """What was past by the clock before may wake by this one: a none of then
+        does not say that a revocation was heard."""
+        with self.lock:
+            for fact in self.facts.values():
+                fact.gone.pop(machine, None)
+
     # What is answered.
 
     def __enter__(self):
