@@ -429,6 +429,8 @@ struct ledger *ledger_open(
 	l = new_ledger(o);
 	rc = guard_open(&l->guard, o, err);
 	if (rc == 0)
+		ahead_open(l, o->ahead);
+	if (rc == 0)
 		rc = o->writer ? open_writer(l, o, now, err)
 			       : open_reader(l, o, err);
 	opened_by = getpid();
@@ -451,6 +453,7 @@ void ledger_close(struct ledger **lp)
 	guard_close(&l->guard);
 	journal_free(l);
 	names_free(l);
+	ahead_close(l);
 	free(l->directory);
 	free(l);
 	*lp = NULL;

@@ -33,7 +33,12 @@ struct ledger_options {
 	unsigned ipv6_prefix;  /* rows of another length are dropped at start */
 	int64_t ttl, max_skew; /* ms; for rows of an older boot */
 	char boot_id[CLOCK_BOOT_ID_SIZE];
+	/* LEDGER_AHEAD_SIZE bytes, zeroed once, that the ledger's processes
+	 * share and only the writer may change: by them readers see what
+	 * ledger_show() shows. NULL: they see what is committed. */
+	void *ahead;
 };
+enum { LEDGER_AHEAD_SIZE = 1 << 20 };
 
 struct lease {
 	struct addr addr;                /* masked to the prefix */
@@ -66,7 +71,12 @@ struct ledger *ledger_open(
     const struct ledger_options *o, struct moment now, struct err *err);
 void ledger_close(struct ledger **l);
 
-/* --- reading: between begin and end, one snapshot; never across a wait ---- */
+/*
+ * --- reading: between begin and end, one snapshot; never across a wait ------
+ * ledger_find() and ledger_at() also see what is shown; they move on to a later
+ * snapshot when that has been committed meanwhile. The others see commits. In
+ * the writer all of them see its open transaction.
+ */
 int ledger_read_begin(struct ledger *l, struct err *err);
 void ledger_read_end(struct ledger *l); /* keeps the slot; cheap to renew */
 /* The longest-lived live lease of addr; user (NULL: any) restricts. Leases that
@@ -100,6 +110,10 @@ int ledger_begin(struct ledger *l, struct moment now, struct err *err);
  * says why. A full map is grown and the caller told to repeat by EXIT_AGAIN. */
 int ledger_commit(struct ledger *l, struct err *err);
 void ledger_abort(struct ledger *l);
+/* Lets readers see the leases of the open transaction now, before it is
+ * durable. False: nothing is shown, for want of room or after a failure; commit
+ * at once. What a commit that fails had shown stays seen until the next one. */
+bool ledger_show(struct ledger *l);
 /* True once a write failed inside the transaction: commit will fail. */
 bool ledger_failed(const struct ledger *l);
 

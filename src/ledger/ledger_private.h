@@ -6,8 +6,9 @@
  * env.c opens and closes; guard.c holds the directory, the writer's lock and
  * the mark of damage; aside.c judges a file and sets it aside; state.c keeps
  * the row that each commit writes, and names; table.c is the way to LMDB's
- * tables; read.c and write.c are transactions and leases; session.c,
- * revocation.c, journal.c and cursor.c one table each.
+ * tables; read.c and write.c are transactions and leases; ahead.c
+ * shows leases before they are durable; session.c, revocation.c, journal.c and
+ * cursor.c one table each.
  */
 #ifndef LEDGER_LEDGER_PRIVATE_H
 #define LEDGER_LEDGER_PRIVATE_H
@@ -65,6 +66,26 @@ struct journal_pending {
 	size_t slot_count;
 };
 
+/* Rows that are ahead of the disk; in memory that all processes map. */
+struct ahead_page;
+struct ahead {
+	struct ahead_page *page; /* NULL: none */
+	/* the writer's */
+	uint32_t staged; /* where the next row goes */
+	bool begun;      /* the open transaction has staged one */
+	bool full;
+	/* a reader's: the snapshot */
+	uint64_t serial, base;
+	uint32_t used; /* 0: nothing is shown */
+	/* and the rows of one address in it, in the order of their keys */
+	struct ahead_row *rows;
+	size_t count, room;
+	uint8_t *bytes; /* of all of them */
+};
+struct ahead_row {
+	MDB_val key, value; /* value of length 0: the lease is deleted */
+};
+
 struct ledger {
 	MDB_env *env;
 	MDB_dbi dbi[TABLE_COUNT];
@@ -97,6 +118,7 @@ struct ledger {
 
 	struct names names;
 	struct journal_pending pending;
+	struct ahead ahead;
 };
 
 /* --- guard.c -------------------------------------------------------------- */
@@ -152,10 +174,30 @@ bool state_end(const struct ledger *l, uint16_t boot, struct moment *end);
 void names_load(struct ledger *l, MDB_txn *txn);
 void names_free(struct ledger *l);
 
+/* --- ahead.c -------------------------------------------------------------- */
+
+/* memory: of ledger_options; a writer empties it. */
+void ahead_open(struct ledger *l, void *memory);
+void ahead_close(struct ledger *l);
+void ahead_begin(struct ledger *l); /* a write transaction */
+/* In one: the row as it is now; len 0: deleted. Seen by nobody
+ * before ahead_show(). */
+void ahead_stage(struct ledger *l, const void *key, size_t key_len,
+    const void *value, size_t len);
+bool ahead_show(struct ledger *l);
+/* A snapshot of it: to be called before LMDB's is taken, and then with it. */
+void ahead_look(struct ledger *l);
+void ahead_match(struct ledger *l, MDB_txn *read);
+/* Finds the snapshot's rows of one address; they stay valid until the next
+ * call. False: the writer has gone on, a new snapshot is needed. */
+bool ahead_find(struct ledger *l, const struct addr *masked);
+
 /* --- table.c -------------------------------------------------------------- */
 
 extern const char *const table_names[TABLE_COUNT];
 
+/* The order of lease keys. */
+int table_compare_leases(const MDB_val *a, const MDB_val *b);
 /* Once an environment and table, in its first transaction. LMDB's code. */
 int table_open(struct ledger *l, MDB_txn *txn, enum table t, unsigned flags);
 /* The transaction that calls work in: the write one while it is open. */

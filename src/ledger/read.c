@@ -5,6 +5,7 @@
  * allocation, no system call, one search in the tree.
  * Not here: changes (write.c), the other tables.
  */
+#include <errno.h>
 #include <string.h>
 
 #include "base/mem.h"
@@ -31,11 +32,31 @@ static int renew(struct ledger *l)
 	return rc;
 }
 
+/* What is shown first, then what is committed; see ahead.c. */
+static int snapshot(struct ledger *l)
+{
+	int rc;
+
+	l->find_ready = false;
+	ahead_look(l);
+	rc = renew(l);
+	if (rc == 0) {
+		ahead_match(l, l->read);
+		rc = state_refresh(l, l->read);
+	}
+	return rc;
+}
+
 int ledger_read_begin(struct ledger *l, struct err *err)
 {
 	int rc;
 
 	must(!l->reading);
+	/* Its open transaction is what the writer reads. */
+	if (l->write) {
+		l->reading = true;
+		return 0;
+	}
 	if (guard_is_stale(&l->guard) || guard_is_damaged(&l->guard)) {
 		l->reopen = true;
 		return err_set(err, EXIT_AGAIN,
@@ -43,15 +64,12 @@ int ledger_read_begin(struct ledger *l, struct err *err)
 		    "again",
 		    l->directory);
 	}
-	rc = renew(l);
+	rc = snapshot(l);
 	if (rc == 0) {
 		l->reading = true;
-		l->find_ready = false;
-		rc = state_refresh(l, l->read);
-		if (rc == 0)
-			return 0;
-		ledger_read_end(l);
+		return 0;
 	}
+	mdb_txn_reset(l->read);
 	table_trouble(l, rc, "begin to read");
 	return err_set(err, EXIT_AGAIN, "cannot read the ledger in %s: %s",
 	    l->directory, mdb_strerror(rc));
@@ -61,7 +79,8 @@ void ledger_read_end(struct ledger *l)
 {
 	must(l->reading);
 	l->reading = false;
-	mdb_txn_reset(l->read);
+	if (!l->write)
+		mdb_txn_reset(l->read);
 }
 
 /* --- the look-up ---------------------------------------------------------- */
@@ -127,43 +146,119 @@ static int find_exact(MDB_cursor *cursor, const struct ledger *l,
 
 	if (len == 0)
 		return 0;
+	for (size_t i = 0; !l->write && i < l->ahead.count; i++) {
+		const struct ahead_row *row = &l->ahead.rows[i];
+
+		if (table_compare_leases(&row->key, &key) != 0)
+			continue;
+		if (row->value.mv_size > 0)
+			consider(l, &row->key, &row->value, bits, now, best);
+		return 0;
+	}
 	rc = mdb_cursor_get(cursor, &key, &value, MDB_SET_KEY);
 	if (rc == 0)
 		consider(l, &key, &value, bits, now, best);
 	return rc;
 }
 
-/* The rows of one address, the first one or the one behind the last; else
- * MDB_NOTFOUND. */
-static int row_of(MDB_cursor *cursor, const struct addr *masked, bool first,
-    MDB_val *key, MDB_val *value)
-{
+/* The rows of one address in the order of their keys, those that are shown in
+ * place of those that are committed. */
+struct rows {
+	MDB_cursor *cursor;
+	const struct addr *masked;
+	const struct ahead_row *ahead, *end; /* those that are still to come */
+	MDB_val main_key, main_value;        /* where the cursor stands */
+	bool taken;                          /* that row */
 	int rc;
+	MDB_val key, value;
+};
 
-	if (first)
-		*key = (MDB_val){ .mv_size = sizeof masked->bytes,
-			.mv_data = (void *)(uintptr_t)masked->bytes };
-	rc = mdb_cursor_get(
-	    cursor, key, value, first ? MDB_SET_RANGE : MDB_NEXT);
-	if (rc == 0 &&
-	    (key->mv_size < sizeof masked->bytes ||
-		memcmp(key->mv_data, masked->bytes, sizeof masked->bytes) != 0))
-		rc = MDB_NOTFOUND;
-	return rc;
+static void move_main(struct rows *r, MDB_cursor_op how)
+{
+	r->rc = mdb_cursor_get(r->cursor, &r->main_key, &r->main_value, how);
+	if (r->rc == 0 && (r->main_key.mv_size < sizeof r->masked->bytes ||
+			      memcmp(r->main_key.mv_data, r->masked->bytes,
+				  sizeof r->masked->bytes) != 0))
+		r->rc = MDB_NOTFOUND;
+	r->taken = false;
+}
+
+/* Behind find_ahead(). */
+static void rows_open(struct rows *r, const struct ledger *l,
+    MDB_cursor *cursor, const struct addr *masked)
+{
+	r->cursor = cursor;
+	r->masked = masked;
+	r->ahead = r->end = l->ahead.rows;
+	if (!l->write && l->ahead.count > 0)
+		r->end += l->ahead.count;
+	r->main_key = (MDB_val){ .mv_size = sizeof masked->bytes,
+		.mv_data = (void *)(uintptr_t)masked->bytes };
+	move_main(r, MDB_SET_RANGE);
+}
+
+/* Into key and value. False: none is left, or r->rc tells of an error. */
+static bool rows_next(struct rows *r)
+{
+	for (;;) {
+		int order;
+
+		if (r->rc == 0 && r->taken)
+			move_main(r, MDB_NEXT);
+		if (r->rc != 0 && (r->rc != MDB_NOTFOUND || r->ahead == r->end))
+			return false;
+		order = r->ahead == r->end ? -1
+			: r->rc != 0       ? 1
+					   : table_compare_leases(
+						 &r->main_key, &r->ahead->key);
+		if (order <= 0) {
+			r->key = r->main_key;
+			r->value = r->main_value;
+			r->taken = true;
+		}
+		if (order >= 0) {
+			r->key = r->ahead->key;
+			r->value = r->ahead->value;
+			r->ahead++;
+		}
+		if (r->value.mv_size > 0)
+			return true;
+	}
 }
 
 static int find_any(MDB_cursor *cursor, const struct ledger *l,
     const struct addr *masked, uint8_t bits, struct moment now,
     struct candidate *best)
 {
-	MDB_val key, value;
-	int rc = row_of(cursor, masked, true, &key, &value);
+	struct rows r;
 
-	while (rc == 0) {
-		consider(l, &key, &value, bits, now, best);
-		rc = row_of(cursor, masked, false, &key, &value);
+	rows_open(&r, l, cursor, masked);
+	while (rows_next(&r))
+		consider(l, &r.key, &r.value, bits, now, best);
+	return r.rc;
+}
+
+/* What is shown of this address, into l->ahead; in a later snapshot if that has
+ * been committed meanwhile. LMDB's code. */
+static int find_ahead(struct ledger *l, const struct addr *masked)
+{
+	enum { TRIES = 100 };
+	int rc = 0;
+
+	if (l->write)
+		return 0;
+	must(l->reading);
+	for (int i = 0; rc == 0 && i < TRIES; i++) {
+		if (ahead_find(l, masked))
+			return 0;
+		must(!l->walk); /* it would lose its transaction */
+		mdb_txn_reset(l->read);
+		rc = snapshot(l);
 	}
-	return rc;
+	if (rc ==
+	    MDB_NOTFOUND) /* the state, without which there is no ledger */
+		rc = MDB_CORRUPTED;
+	return rc ? rc : EBUSY;
 }
 
 /* The kept cursor in a read; one of its own in a write, which LMDB wants so. */
@@ -186,21 +281,29 @@ enum ledger_found ledger_find(struct ledger *l, const struct addr *addr,
     const char *user, size_t user_len, struct moment now, struct lease *out)
 {
 	struct candidate best = { .left = 0 };
-	struct addr masked = *addr;
-	uint8_t bits = 128;
+	struct addr masked;
+	uint8_t bits, prefix;
 	enum ledger_found found = LEDGER_MISSING;
 	MDB_cursor *cursor = NULL;
 	uint16_t boot;
-	int rc = find_cursor(l, &cursor);
+	int rc;
 
+	/* As the keeper has it: a reload may have changed the option after
+	 * this reader was opened, or between two snapshots. */
+	do {
+		prefix = l->state.prefix;
+		masked = *addr;
+		bits = 128;
+		if (prefix < 128 && !addr_is_ipv4(addr)) {
+			masked = addr_mask(addr, prefix);
+			bits = prefix;
+		}
+		rc = find_ahead(l, &masked);
+	} while (rc == 0 && prefix != l->state.prefix);
+	if (rc == 0)
+		rc = find_cursor(l, &cursor);
 	if (rc != 0)
 		return table_trouble(l, rc, "look up a lease");
-	/* As the keeper has it: a reload may have changed the option after
-	 * this reader was opened. */
-	if (l->state.prefix < 128 && !addr_is_ipv4(addr)) {
-		masked = addr_mask(addr, l->state.prefix);
-		bits = l->state.prefix;
-	}
 	if (user)
 		rc = find_exact(
 		    cursor, l, &masked, bits, user, user_len, now, &best);
@@ -274,24 +377,22 @@ int ledger_at(
     struct ledger *l, const struct addr *masked, ledger_row_fn *fn, void *ctx)
 {
 	MDB_cursor *cursor = NULL;
-	MDB_val key, value;
+	struct rows r = { .rc = find_ahead(l, masked) };
 	struct lease row;
 	int result = 0;
-	int rc = find_cursor(l, &cursor);
 
-	if (rc == 0)
-		rc = row_of(cursor, masked, true, &key, &value);
-	while (rc == 0) {
-		if (take_row(l, &key, &value, &row))
+	if (r.rc == 0)
+		r.rc = find_cursor(l, &cursor);
+	if (r.rc == 0)
+		rows_open(&r, l, cursor, masked);
+	while (result == 0 && rows_next(&r)) {
+		if (take_row(l, &r.key, &r.value, &row))
 			result = fn(ctx, &row);
-		if (result != 0)
-			break;
-		rc = row_of(cursor, masked, false, &key, &value);
 	}
 	if (l->write && cursor)
 		mdb_cursor_close(cursor);
-	if (rc != 0 && rc != MDB_NOTFOUND) {
-		table_trouble(l, rc, "look up the leases of an address");
+	if (r.rc != 0 && r.rc != MDB_NOTFOUND) {
+		table_trouble(l, r.rc, "look up the leases of an address");
 		return -1;
 	}
 	return result;

@@ -35,7 +35,7 @@ static uint64_t word_of(const void *bytes)
  * the two words of an address where LMDB calls memcmp(3): a look-up among a
  * million leases compares twenty times.
  */
-static int compare_leases(const MDB_val *a, const MDB_val *b)
+int table_compare_leases(const MDB_val *a, const MDB_val *b)
 {
 	enum { HALF = sizeof(uint64_t), CACHE_LINE = 64 };
 	const uint8_t *x = a->mv_data, *y = b->mv_data;
@@ -66,7 +66,7 @@ int table_open(struct ledger *l, MDB_txn *txn, enum table t, unsigned flags)
 	int rc = mdb_dbi_open(txn, table_names[t], flags, &l->dbi[t]);
 
 	if (rc == 0 && t == TABLE_LEASE)
-		rc = mdb_set_compare(txn, l->dbi[t], compare_leases);
+		rc = mdb_set_compare(txn, l->dbi[t], table_compare_leases);
 	return rc;
 }
 

@@ -170,6 +170,7 @@ int ledger_begin(struct ledger *l, struct moment now, struct err *err)
 		table_trouble(l, rc, "begin to write");
 		return explain(l, rc, err);
 	}
+	ahead_begin(l);
 	l->now = now;
 	l->changes = 0;
 	l->failed = 0;
@@ -190,6 +191,12 @@ void ledger_abort(struct ledger *l)
 	table_end_work(l);
 	mdb_txn_abort(l->write);
 	forget(l);
+}
+
+bool ledger_show(struct ledger *l)
+{
+	must(l->write != NULL);
+	return !l->failed && ahead_show(l);
 }
 
 int ledger_commit(struct ledger *l, struct err *err)
@@ -263,6 +270,7 @@ void ledger_put(struct ledger *l, const struct lease *row)
 	if (l->journal && is_news(l, row))
 		journal_note(l, CHANGE_PUT, row, 0);
 	table_put(l, TABLE_LEASE, key, key_len, value, len, 0);
+	ahead_stage(l, key, key_len, value, len);
 }
 
 void ledger_delete(struct ledger *l, const struct lease *row)
@@ -278,6 +286,7 @@ void ledger_delete(struct ledger *l, const struct lease *row)
 			      &old) == LEDGER_FOUND)
 		journal_note(l, CHANGE_DELETE, &old, 0);
 	table_delete(l, TABLE_LEASE, key, len);
+	ahead_stage(l, key, len, NULL, 0);
 }
 
 /* --- readers of the environment ------------------------------------------- */
