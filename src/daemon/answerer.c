@@ -155,7 +155,7 @@ static void open_ledger(struct answerer *a)
 	struct ledger_options o;
 	struct err err = { 0 };
 
-	child_ledger_options(a->env->conf, false, &o);
+	child_ledger_options(a->env, false, &o);
 	a->ledger = ledger_open(&o, clock_now(), &err);
 	if (!a->ledger)
 		log_error(LOG_LEDGER_ERROR, "%s", err.text);

@@ -18,8 +18,9 @@
 enum { BEAT_MS = 500, BEATS_A_SECOND = 2, BEATS_A_MINUTE = 120 };
 
 void child_ledger_options(
-    const struct conf *conf, bool writer, struct ledger_options *out)
+    const struct child_env *env, bool writer, struct ledger_options *out)
 {
+	const struct conf *conf = env->conf;
 	const struct conf_section *main = conf_at(conf, "relaypass", 0);
 	const struct conf_section *lease = conf_at(conf, "lease", 0);
 	struct lockdown_user keeper;
@@ -35,6 +36,7 @@ void child_ledger_options(
 	out->ttl = conf_number(lease, "ttl");
 	out->max_skew = conf_number(lease, "max-skew");
 	clock_boot_id(out->boot_id);
+	out->ahead = env->ahead;
 	/* An answerer opens it as root, before it drops. */
 	if (lockdown_user(ROLE_KEEPER, &keeper, &err) == 0)
 		out->owner = keeper.uid;

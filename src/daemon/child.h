@@ -17,6 +17,7 @@ struct child_env {
 	const struct conf *conf;
 	struct board *board;
 	struct board_mode *mode;
+	void *ahead; /* LEDGER_AHEAD_SIZE bytes; the keeper's to write */
 	struct board_slot *slot; /* this process's own */
 	pid_t supervisor;
 	int control; /* to the supervisor */
@@ -40,9 +41,9 @@ typedef int role_main(const struct child_env *env); /* the exit code */
 role_main keeper_main, answerer_main, reader_main, receiver_main, exporter_main,
     gateway_main;
 
-/* The ledger's options out of the configuration. */
+/* The ledger's options, the file's out of the configuration. */
 void child_ledger_options(
-    const struct conf *conf, bool writer, struct ledger_options *out);
+    const struct child_env *env, bool writer, struct ledger_options *out);
 /* Logs an error, and returns its code for the exit. */
 int child_fail(enum log_event event, const struct err *err);
 

@@ -227,7 +227,7 @@ static int open_all(struct exporter *x, struct err *err)
 		.ttl = conf_number(conf_at(x->env->conf, "lease", 0), "ttl") };
 	uint64_t sequence;
 
-	child_ledger_options(x->env->conf, false, &o);
+	child_ledger_options(x->env, false, &o);
 	x->ledger = ledger_open(&o, clock_now(), err);
 	if (!x->ledger)
 		return -1;

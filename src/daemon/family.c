@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/inotify.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 #include "base/log.h"
@@ -225,6 +226,7 @@ static _Noreturn void child_main(
 	struct child_env env = { .conf = f->conf,
 		.board = f->board,
 		.mode = f->mode,
+		.ahead = f->ahead,
 		.slot = m->slot,
 		.supervisor = f->self,
 		.control = control,
@@ -252,9 +254,18 @@ static _Noreturn void child_main(
 	    (enum log_level)conf_number(
 		conf_at(f->conf, "relaypass", 0), "log-level"),
 	    role);
-	if (m->role != ROLE_KEEPER)
+	if (m->role != ROLE_KEEPER) {
 		board_protect(f->mode, sizeof(*f->mode), f->mode_fd);
+		board_protect(f->ahead, LEDGER_AHEAD_SIZE, f->ahead_fd);
+	}
+	/* Exports tell what is stored; readers have no ledger at all. */
+	if (m->role != ROLE_KEEPER && m->role != ROLE_ANSWERER &&
+	    m->role != ROLE_GATEWAY) {
+		(void)munmap(f->ahead, LEDGER_AHEAD_SIZE);
+		env.ahead = NULL;
+	}
 	(void)close(f->mode_fd);
+	(void)close(f->ahead_fd);
 	board_narrow(f->board, m->slot, f->board_fd);
 	(void)close(f->board_fd);
 	lockdown_prepare();

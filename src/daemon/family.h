@@ -43,10 +43,11 @@ struct family {
 	bool stderr_log;
 	struct board *board;
 	struct board_mode *mode;
+	void *ahead;
 	int control_socket;
 	int listen_fds[BOARD_LISTENERS];
 	struct family_fds source_fds[BOARD_SLOTS]; /* by the section's number */
-	int board_fd, mode_fd;                     /* of their memory */
+	int board_fd, mode_fd, ahead_fd;           /* of their memory */
 	int pid_file, signals;                     /* not for children */
 	int family_lock; /* theirs, too, to their end */
 	int ready_fd;    /* neither; -1: nobody waits */

@@ -17,3 +17,8 @@ uint64_t fault_longest_wait(uint64_t ms)
 {
 	return ms;
 }
+
+bool fault_no_commit(void)
+{
+	return false;
+}

@@ -8,11 +8,21 @@
 #include <string.h>
 #include <time.h>
 
-bool fault_cursor_apart(void)
+static bool is_on(const char *name)
 {
 	const char *fault = getenv("RELAYPASS_TEST_FAULT");
 
-	return fault && strcmp(fault, "cursor-apart") == 0;
+	return fault && strcmp(fault, name) == 0;
+}
+
+bool fault_cursor_apart(void)
+{
+	return is_on("cursor-apart");
+}
+
+bool fault_no_commit(void)
+{
+	return is_on("no-commit");
 }
 
 void fault_linger(void)

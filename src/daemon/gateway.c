@@ -141,7 +141,7 @@ static void open_ledger(struct gateway *g)
 	struct ledger_options o;
 	struct err err = { 0 };
 
-	child_ledger_options(g->env->conf, false, &o);
+	child_ledger_options(g->env, false, &o);
 	g->ledger = ledger_open(&o, clock_now(), &err);
 	if (!g->ledger)
 		log_error(LOG_LEDGER_ERROR, "%s", err.text);

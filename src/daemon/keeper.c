@@ -5,11 +5,13 @@
  * one transaction; it ends what has run out. Not here: the readers' channels
  * (keeper_channel.c), log lines (keeper_tell.c), the control protocol.
  *
- * Group commit: what has arrived is committed at once when the last commit is
- * some milliseconds ago, and together with what comes in meanwhile otherwise.
- * Under load the wait grows no longer than COMMIT_MS; a login storm shares one
- * sync among thousands. A commit that fails (full disk) keeps its logins and
- * stops taking more, so that they wait in the log files; nothing is lost.
+ * Group commit: what has arrived is shown to the answerers and committed at
+ * once when the last commit is some milliseconds ago; otherwise it is shown at
+ * once, and committed with what comes in meanwhile. The slower the disk, the
+ * longer, but no longer than COMMIT_MS_MOST; a login storm shares one sync
+ * among thousands. What somebody waits for is acknowledged behind its commit. A
+ * commit that fails (full disk) keeps its logins and stops taking more, so that
+ * they wait in the log files; nothing is lost.
  */
 #include "keeper.h"
 
@@ -26,7 +28,9 @@
 #include "proc.h"
 
 enum {
-	RETRY_MS = 1000, /* after a commit that failed */
+	RETRY_MS = 1000,  /* after a commit that failed */
+	COMMIT_TRIES = 4, /* while the map grows under it */
+	NS_PER_MS = 1000000,
 	TICK_MS = 200,   /* leases end within a second (DESIGN) */
 	WALK_MS = 60000, /* one round of the walk */
 	WALK_LEAST = 64,
@@ -121,17 +125,39 @@ static void tell_all_ended(struct keeper *k)
 	k->ended_size = 0;
 }
 
-static void apply_pending(struct keeper *k, struct moment now, void *ctx)
+static void apply_pending(
+    struct keeper *k, const struct pending *p, struct moment now)
 {
-	(void)ctx;
-	k->applied_count = k->ended_count = 0;
-	for (size_t i = 0; i < k->pending_count; i++) {
-		const struct pending *p = &k->pending[i];
-		for (size_t j = 0; j < p->count; j++)
-			apply_login(k->apply, &p->logins[j], p->source, now,
-			    next_applied(k));
-		put_cursor(k, p);
+	for (size_t i = 0; i < p->count; i++)
+		apply_login(
+		    k->apply, &p->logins[i], p->source, now, next_applied(k));
+	put_cursor(k, p);
+}
+
+/* Brings what waits and is not yet there into the open transaction; it is begun
+ * when there is none. */
+static int bring(struct keeper *k, struct err *err)
+{
+	struct moment now = clock_now();
+
+	if (!k->open) {
+		if (ledger_begin(k->ledger, now, err) < 0)
+			return -1;
+		k->open = true;
+		k->brought = k->applied_count = k->ended_count = 0;
 	}
+	while (k->brought < k->pending_count)
+		apply_pending(k, &k->pending[k->brought++], now);
+	return 0;
+}
+
+/* Lets the answerers see it, before it is durable. */
+static bool show(struct keeper *k)
+{
+	struct err err;
+
+	return !fault_cursor_apart() && bring(k, &err) == 0 &&
+	       ledger_show(k->ledger);
 }
 
 /* A process that met damage, be it this one or an answerer, has left a mark.
@@ -151,16 +177,35 @@ static int transact(struct keeper *k,
     void (*fn)(struct keeper *k, struct moment now, void *ctx), void *ctx,
     struct err *err)
 {
-	enum { TRIES = 4 };
 	struct moment now = clock_now();
 
-	for (int i = 0; i < TRIES; i++) {
+	for (int i = 0; i < COMMIT_TRIES; i++) {
 		*err = (struct err){ 0 };
 		if (ledger_begin(k->ledger, now, err) < 0) {
 			end_if_damaged(k, err);
 			return -1;
 		}
 		fn(k, now, ctx);
+		if (ledger_commit(k->ledger, err) == 0)
+			return 0;
+		if (err->code != EXIT_AGAIN)
+			break;
+	}
+	end_if_damaged(k, err);
+	return -1;
+}
+
+/* The same of what waits, shown before. */
+static int commit_pending(struct keeper *k, struct err *err)
+{
+	for (int i = 0; i < COMMIT_TRIES; i++) {
+		*err = (struct err){ 0 };
+		if (bring(k, err) < 0)
+			break;
+		(void)ledger_show(k->ledger);
+		if (fault_no_commit())
+			_exit(EXIT_AGAIN);
+		k->open = false;
 		if (ledger_commit(k->ledger, err) == 0)
 			return 0;
 		if (err->code != EXIT_AGAIN)
@@ -190,9 +235,21 @@ static void tell_pending(struct keeper *k)
 	k->ended_count = 0;
 }
 
+static void set_pause(struct keeper *k, uint64_t began)
+{
+	uint64_t ms = (uv_hrtime() - began) * COMMIT_SHARE / NS_PER_MS;
+
+	k->pause = ms < COMMIT_MS_LEAST  ? COMMIT_MS_LEAST
+		   : ms > COMMIT_MS_MOST ? COMMIT_MS_MOST
+					 : ms;
+	uv_update_time(&k->loop.loop);
+	k->last_commit = uv_now(&k->loop.loop);
+}
+
 /* Commits what waits. 0, or -1: it waits on, and a retry is set. */
 static int flush(struct keeper *k)
 {
+	uint64_t began = uv_hrtime();
 	struct err err;
 
 	if (!k->pending_count)
@@ -202,7 +259,7 @@ static int flush(struct keeper *k)
 		(void)transact(k, put_cursors, NULL, &err);
 		fault_linger();
 	}
-	if (transact(k, apply_pending, NULL, &err) < 0) {
+	if (commit_pending(k, &err) < 0) {
 		log_error(LOG_LEDGER_ERROR, "waiting=%zu error=\"%s\"",
 		    k->pending_logins, err.text);
 		k->stuck = true;
@@ -218,7 +275,7 @@ static int flush(struct keeper *k)
 	pending_clear(k);
 	if (keeper_journal_grew(k))
 		channels_changed(k);
-	k->last_commit = uv_now(&k->loop.loop);
+	set_pause(k, began);
 	if (k->stuck) {
 		log_info(LOG_LEDGER_ERROR, "over=yes");
 		k->stuck = false;
@@ -235,18 +292,20 @@ static void on_commit_timer(uv_timer_t *timer)
 	(void)flush(k);
 }
 
-/* Commits now, or soon together with what comes in meanwhile. */
+/* Commits now, or shows it now and commits it soon, together with what comes in
+ * meanwhile. */
 void keeper_schedule(struct keeper *k)
 {
+	uint64_t pause = k->pending_waits ? COMMIT_MS_LEAST : k->pause;
 	uint64_t since;
 
 	uv_update_time(&k->loop.loop);
 	since = uv_now(&k->loop.loop) - k->last_commit;
-	if (k->pending_logins >= COMMIT_LOGINS || since >= COMMIT_MS)
+	if (k->pending_logins >= COMMIT_LOGINS || since >= pause || !show(k))
 		(void)flush(k);
-	else if (!uv_is_active((uv_handle_t *)&k->commit_timer))
+	else
 		(void)uv_timer_start(
-		    &k->commit_timer, on_commit_timer, COMMIT_MS - since, 0);
+		    &k->commit_timer, on_commit_timer, pause - since, 0);
 }
 
 int keeper_transaction(struct keeper *k,
@@ -374,7 +433,7 @@ static int become_keeper(struct keeper *k, struct err *err)
 	if (lockdown_user(ROLE_KEEPER, &user, err) < 0 ||
 	    lockdown_become(&user, err) < 0)
 		return -1;
-	child_ledger_options(k->env->conf, true, &o);
+	child_ledger_options(k->env, true, &o);
 	k->ledger = ledger_open(&o, clock_now(), err);
 	if (!k->ledger)
 		return -1;

@@ -42,7 +42,8 @@ void pending_clear(struct keeper *k)
 
 	for (size_t i = 0; i < k->pending_count; i++)
 		free(k->pending[i].logins);
-	k->pending_count = k->pending_logins = 0;
+	k->pending_count = k->pending_logins = k->pending_waits = 0;
+	k->brought = 0;
 	k->applied_count = 0;
 	if (k->applied_size > KEEP) { /* a storm is over: give it back */
 		free(k->applied);
@@ -100,6 +101,7 @@ static void pend(
 		memcpy(p->logins, w->logins, p->count * sizeof(*p->logins));
 	}
 	k->pending_logins += p->count + 1u;
+	k->pending_waits += p->channel != NULL;
 }
 
 /* As the names of patterns are; "": none is told. */

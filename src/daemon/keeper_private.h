@@ -8,8 +8,13 @@
 #include "keeper.h"
 
 enum {
-	COMMIT_MS = 5,        /* least time between commits under load */
 	COMMIT_LOGINS = 8192, /* most logins of one commit */
+	/* The least time between the end of one and the beginning of the next:
+	 * so many times what it took, as the disk is there for others, too. But
+	 * where somebody waits for it, the least. */
+	COMMIT_SHARE = 20,
+	COMMIT_MS_LEAST = 5,
+	COMMIT_MS_MOST = 75,
 };
 
 struct channel; /* to one reader */
@@ -38,13 +43,17 @@ struct keeper {
 	struct channel *channels;
 	struct pending *pending;
 	size_t pending_count, pending_size, pending_logins;
-	struct applied *applied; /* of the commit under way */
+	size_t pending_waits;    /* with somebody who waits for it */
+	bool open;               /* a transaction is, ... */
+	size_t brought;          /* ... and has so many of them */
+	struct applied *applied; /* of these */
 	size_t applied_count, applied_size;
 	struct lease *ended; /* by the tick under way */
 	size_t ended_count, ended_size;
 	uv_poll_t supervisor;
 	uv_timer_t commit_timer, tick;
 	uint64_t last_commit; /* loop time, ms */
+	uint64_t pause;       /* from then on to the next, ms */
 	uint64_t last_hold, last_readers;
 	uint64_t next_tick_work; /* not before; after a failure */
 	bool stuck;              /* the last commit failed ... */

@@ -213,6 +213,7 @@ static int prepare(struct supervisor *s, struct err *err)
 	f->ready_fd = s->o->ready_fd;
 	f->board = board_map(sizeof(*f->board), &f->board_fd);
 	f->mode = board_map(sizeof(*f->mode), &f->mode_fd);
+	f->ahead = board_map(LEDGER_AHEAD_SIZE, &f->ahead_fd);
 	f->pid_file = f->control_socket = f->signals = -1;
 	for (size_t i = 0; i < BOARD_LISTENERS; i++)
 		f->listen_fds[i] = -1;

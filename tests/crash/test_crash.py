@@ -53,6 +53,18 @@ def control(where, line):
         return []
 
 
+def answer(where, address):
+    """What the answerers say; "" when none of them is there."""
+    try:
+        with socket.socket(socket.AF_UNIX) as s:
+            s.settimeout(10)
+            s.connect(str(where / "ask"))
+            s.sendall(f"check {address}\n".encode())
+            return s.recv(4096).decode().split(" ")[0].strip()
+    except OSError:
+        return ""
+
+
 def until(condition, seconds, what, where=None):
     end = time.monotonic() + seconds
     while time.monotonic() < end:
@@ -235,3 +247,26 @@ def test_crash_sees_cursors_committed_apart(where):
         if crash(site, 16, "cursor-apart"):
             return
     pytest.fail("a cursor committed apart from its leases was not seen")
+
+
+def test_a_lease_is_seen_before_it_is_durable(where):
+    """The keeper ends at each commit, so the disk never has the lease; who asks
+    sees it all the same, and nothing is lost once commits succeed."""
+    address = "203.0.113.7"
+    stamp = datetime.now(timezone.utc).isoformat(timespec="milliseconds")
+    site = Site(where, "no-commit")
+    try:
+        until(lambda: control(where, "status"), 20, "the start", where)
+        assert answer(where, address) == "none"
+        site.log.write(f"{stamp} mx dovecot: imap-login: Login: user=<u@example.org>"
+                       f", method=PLAIN, rip={address}, lip=198.51.100.1, mpid=0, "
+                       "TLS, session=<s1>\n".encode())
+        until(lambda: answer(where, address) == "allow", 20, "it is shown", where)
+    finally:
+        site.close()
+    site = Site(where, None)
+    try:
+        until(lambda: answer(where, address) == "allow", 20, "it is stored", where)
+        assert list(site.rows()) == [(address, "u@example.org")]
+    finally:
+        site.close()
