@@ -280,6 +280,7 @@ void client_obey(struct client *c, const char *line, size_t len)
 	for (size_t i = 0; i < COUNT_OF(control_verbs); i++) {
 		if (strcmp(control_verbs[i].name, r->verb) == 0 &&
 		    may_ask(c, r->verb)) {
+			keeper_settle(c->control->keeper);
 			control_verbs[i].run(c, r);
 			return;
 		}

@@ -242,7 +242,6 @@ static void set_pause(struct keeper *k, uint64_t began)
 	k->pause = ms < COMMIT_MS_LEAST  ? COMMIT_MS_LEAST
 		   : ms > COMMIT_MS_MOST ? COMMIT_MS_MOST
 					 : ms;
-	uv_update_time(&k->loop.loop);
 	k->last_commit = uv_now(&k->loop.loop);
 }
 
@@ -306,6 +305,12 @@ void keeper_schedule(struct keeper *k)
 	else
 		(void)uv_timer_start(
 		    &k->commit_timer, on_commit_timer, pause - since, 0);
+}
+
+void keeper_settle(struct keeper *k)
+{
+	if (!k->stuck)
+		(void)flush(k);
 }
 
 int keeper_transaction(struct keeper *k,

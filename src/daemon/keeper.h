@@ -39,6 +39,8 @@ const char *keeper_trouble(const struct keeper *k);
 int keeper_transaction(struct keeper *k,
     void (*fn)(struct keeper *k, struct moment now, void *ctx), void *ctx,
     struct err *err);
+/* Commits what is only shown: what `list` and `status` say is stored. */
+void keeper_settle(struct keeper *k);
 /* Logs it, and tells those who watch. */
 void keeper_tell(struct keeper *k, const struct keeper_event *event);
 

@@ -9,9 +9,9 @@
 
 enum {
 	COMMIT_LOGINS = 8192, /* most logins of one commit */
-	/* The least time between the end of one and the beginning of the next:
-	 * so many times what it took, as the disk is there for others, too. But
-	 * where somebody waits for it, the least. */
+	/* From the beginning of one to that of the next, at least: so many
+	 * times what it took, as the disk is there for others, too. But where
+	 * somebody waits for it, the least. */
 	COMMIT_SHARE = 20,
 	COMMIT_MS_LEAST = 5,
 	COMMIT_MS_MOST = 75,
