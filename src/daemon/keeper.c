@@ -134,32 +134,6 @@ static void apply_pending(
 	put_cursor(k, p);
 }
 
-/* Brings what waits and is not yet there into the open transaction; it is begun
- * when there is none. */
-static int bring(struct keeper *k, struct err *err)
-{
-	struct moment now = clock_now();
-
-	if (!k->open) {
-		if (ledger_begin(k->ledger, now, err) < 0)
-			return -1;
-		k->open = true;
-		k->brought = k->applied_count = k->ended_count = 0;
-	}
-	while (k->brought < k->pending_count)
-		apply_pending(k, &k->pending[k->brought++], now);
-	return 0;
-}
-
-/* Lets the answerers see it, before it is durable. */
-static bool show(struct keeper *k)
-{
-	struct err err;
-
-	return !fault_cursor_apart() && bring(k, &err) == 0 &&
-	       ledger_show(k->ledger);
-}
-
 /* A process that met damage, be it this one or an answerer, has left a mark.
  * The next start sets the ledger aside; what waits is in the log files. */
 static void end_if_damaged(struct keeper *k, const struct err *err)
@@ -172,6 +146,20 @@ static void end_if_damaged(struct keeper *k, const struct err *err)
 	_exit(EXIT_AGAIN);
 }
 
+/* Begins a transaction, when none is open; what one that failed had brought is
+ * to be brought again. */
+static int open_transaction(
+    struct keeper *k, struct moment now, struct err *err)
+{
+	if (k->open)
+		return 0;
+	if (ledger_begin(k->ledger, now, err) < 0)
+		return -1;
+	k->open = true;
+	k->brought = k->applied_count = k->ended_count = 0;
+	return 0;
+}
+
 /* One durable transaction; repeated while the map grows under it. */
 static int transact(struct keeper *k,
     void (*fn)(struct keeper *k, struct moment now, void *ctx), void *ctx,
@@ -181,11 +169,10 @@ static int transact(struct keeper *k,
 
 	for (int i = 0; i < COMMIT_TRIES; i++) {
 		*err = (struct err){ 0 };
-		if (ledger_begin(k->ledger, now, err) < 0) {
-			end_if_damaged(k, err);
-			return -1;
-		}
+		if (open_transaction(k, now, err) < 0)
+			break;
 		fn(k, now, ctx);
+		k->open = false;
 		if (ledger_commit(k->ledger, err) == 0)
 			return 0;
 		if (err->code != EXIT_AGAIN)
@@ -195,24 +182,31 @@ static int transact(struct keeper *k,
 	return -1;
 }
 
-/* The same of what waits, shown before. */
-static int commit_pending(struct keeper *k, struct err *err)
+/* Brings what waits into the open transaction, and lets the answerers see it.
+ * False: not all of it, and the transaction is to be committed. */
+static bool bring(struct keeper *k, struct moment now)
 {
-	for (int i = 0; i < COMMIT_TRIES; i++) {
-		*err = (struct err){ 0 };
-		if (bring(k, err) < 0)
-			break;
-		(void)ledger_show(k->ledger);
-		if (fault_no_commit())
-			_exit(EXIT_AGAIN);
-		k->open = false;
-		if (ledger_commit(k->ledger, err) == 0)
-			return 0;
-		if (err->code != EXIT_AGAIN)
-			break;
-	}
-	end_if_damaged(k, err);
-	return -1;
+	while (k->brought < k->pending_count)
+		apply_pending(k, &k->pending[k->brought++], now);
+	return ledger_show(k->ledger);
+}
+
+/* Before it is durable. */
+static bool show(struct keeper *k)
+{
+	struct moment now = clock_now();
+	struct err err;
+
+	return !fault_cursor_apart() && open_transaction(k, now, &err) == 0 &&
+	       bring(k, now);
+}
+
+static void bring_all(struct keeper *k, struct moment now, void *ctx)
+{
+	(void)ctx;
+	(void)bring(k, now);
+	if (fault_no_commit())
+		_exit(EXIT_AGAIN);
 }
 
 static void on_commit_timer(uv_timer_t *timer);
@@ -258,7 +252,7 @@ static int flush(struct keeper *k)
 		(void)transact(k, put_cursors, NULL, &err);
 		fault_linger();
 	}
-	if (commit_pending(k, &err) < 0) {
+	if (transact(k, bring_all, NULL, &err) < 0) {
 		log_error(LOG_LEDGER_ERROR, "waiting=%zu error=\"%s\"",
 		    k->pending_logins, err.text);
 		k->stuck = true;

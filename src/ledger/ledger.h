@@ -111,8 +111,9 @@ int ledger_begin(struct ledger *l, struct moment now, struct err *err);
 int ledger_commit(struct ledger *l, struct err *err);
 void ledger_abort(struct ledger *l);
 /* Lets readers see the leases of the open transaction now, before it is
- * durable. False: nothing is shown, for want of room or after a failure; commit
- * at once. What a commit that fails had shown stays seen until the next one. */
+ * durable. False: nothing more is shown, for want of room or after a failure;
+ * commit at once. What a commit that fails had shown stays seen until the next
+ * one. */
 bool ledger_show(struct ledger *l);
 /* True once a write failed inside the transaction: commit will fail. */
 bool ledger_failed(const struct ledger *l);
