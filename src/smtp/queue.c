@@ -6,6 +6,16 @@
 #include "queue.h"
 
 #include <string.h>
+#include <sys/stat.h>
+
+bool spp_queue_is_qmails(const char *program, const char *queue)
+{
+	struct stat p, q;
+
+	return lstat(program, &p) == 0 && S_ISREG(p.st_mode) &&
+	       (p.st_mode & S_ISUID) && stat(queue, &q) == 0 &&
+	       S_ISDIR(q.st_mode) && p.st_uid == q.st_uid;
+}
 
 static bool is_of(const char *entry, const char *name, size_t len)
 {

@@ -3,7 +3,8 @@
  * queue - what relaypass-spp and relaypass-spp-queue have in common. A server
  * was started before its plugins changed the environment, and qmail-queue gets
  * the server's. So the server gets relaypass-spp-queue as its QMAILQUEUE, which
- * makes up for it and becomes the true one.
+ * makes up for it and becomes the true one. Where that is qmail's own, and no
+ * plugin can name another, the server runs it by itself.
  */
 #ifndef SMTP_QUEUE_H
 #define SMTP_QUEUE_H
@@ -17,6 +18,8 @@
 
 /* Where qmail looks, from its home, when QMAILQUEUE is not set. */
 #define SPP_QUEUE_DEFAULT "bin/qmail-queue"
+/* Of its mails, from its home. */
+#define SPP_QUEUE_DIRECTORY "queue"
 
 enum {
 	SPP_CHANGES_MAX = 1048576, /* bytes */
@@ -33,6 +36,10 @@ struct spp_queue_env {
 	size_t count, room;
 };
 
+/* Whether `program` is qmail's own qmail-queue, which looks at no variable: it
+ * runs as the owner of `queue`, the directory of mails (qmail's hier.c). No
+ * script can, and a scanner has an owner of its own. */
+bool spp_queue_is_qmails(const char *program, const char *queue);
 /* The value of name; NULL: not set. */
 const char *spp_queue_get(const struct spp_queue_env *env, const char *name);
 /* Does the changes, which must outlive env. False: they are none, or there is

@@ -66,10 +66,9 @@ enum spp_next spp_say(struct spp_session *s, const char *text)
 
 enum spp_next spp_say_reply(struct spp_session *s)
 {
-	char out[2 * SPP_REPLY_MAX];
-	size_t len =
-	    spp_reply_print(s->server.reply, s->server.len, out, sizeof(out));
-	enum spp_wire_end e = spp_wire_put(&s->client, out, len);
+	size_t len = spp_reply_print(
+	    s->server.reply, s->server.len, s->out, sizeof(s->out));
+	enum spp_wire_end e = spp_wire_put(&s->client, s->out, len);
 
 	/* Nothing is heard from it after that. */
 	if (e != SPP_WIRE_GOOD || s->server.code == SPP_CLOSING)
@@ -184,7 +183,6 @@ void spp_ask_lease(struct spp_session *s)
 enum spp_next spp_do_helo(struct spp_session *s, const struct spp_line *line)
 {
 	char said[COMMAND_MAX + sizeof("EHLO ")];
-	char out[2 * SPP_REPLY_MAX];
 	const struct spp_offer offer = { .starttls =
 					     s->options->certificate && !s->tls,
 		.plain_and_login = s->tls || s->options->plain_without_tls };
@@ -210,9 +208,9 @@ enum spp_next spp_do_helo(struct spp_session *s, const struct spp_line *line)
 	if (!esmtp)
 		return spp_say_reply(s);
 	len = spp_reply_offer(s->server.reply, s->server.len, offer,
-	    &s->extensions, out, sizeof(out));
-	return spp_wire_put(&s->client, out, len) == SPP_WIRE_GOOD ? SPP_ON
-								   : SPP_END;
+	    &s->extensions, s->out, sizeof(s->out));
+	return spp_wire_put(&s->client, s->out, len) == SPP_WIRE_GOOD ? SPP_ON
+								      : SPP_END;
 }
 
 static enum spp_next do_rset(struct spp_session *s, const struct spp_line *line)
@@ -321,7 +319,7 @@ static enum spp_next next_command(struct spp_session *s)
 
 int spp_session_run(const struct spp_session_env *env)
 {
-	/* Two wires and a reply: too large for the stack, and mostly never
+	/* Two wires and replies: too large for the stack, and mostly never
 	 * touched. */
 	static struct spp_session session;
 	struct spp_session *s = &session;

@@ -53,6 +53,19 @@ static enum spp_next fail(
  * by its queue program, from a file that has no name.
  */
 
+/* A program more for each message is a twentieth of a session (docs/speed.md).
+ */
+static bool queue_needs_nothing(const struct spp_session *s)
+{
+	if ((s->env->plan && s->env->plan->count > 0) ||
+	    spp_vars_get(s->vars, "QMAILQUEUE"))
+		return false;
+	AUTO_FREE char *program = spp_in_home(s->options, SPP_QUEUE_DEFAULT);
+	AUTO_FREE char *queue = spp_in_home(s->options, SPP_QUEUE_DIRECTORY);
+
+	return spp_queue_is_qmails(program, queue);
+}
+
 static int queue_prepare(
     struct spp_session *s, struct spp_vars *vars, struct err *err)
 {
@@ -71,8 +84,7 @@ static int queue_prepare(
 	spp_vars_mark(s->vars, "QMAILQUEUE");
 	spp_vars_mark(s->vars, "RELAYCLIENT");
 	if (spp_vars_set(vars, SPP_QUEUE_FD, number) &&
-	    spp_vars_set(vars, "QMAILQUEUE", program) &&
-	    spp_vars_set(vars, "RELAYCLIENT", ""))
+	    spp_vars_set(vars, "QMAILQUEUE", program))
 		return 0;
 	return err_set(err, EXIT_AGAIN, "its environment is too large");
 }
@@ -82,7 +94,8 @@ static enum spp_next start(struct spp_session *s)
 	struct spp_vars *vars = spp_vars_new(spp_vars_environ(s->vars));
 	struct err err = { 0 };
 	bool good =
-	    queue_prepare(s, vars, &err) == 0 &&
+	    spp_vars_set(vars, "RELAYCLIENT", "") &&
+	    (queue_needs_nothing(s) || queue_prepare(s, vars, &err) == 0) &&
 	    spp_server_start(&s->server, s->options->program,
 		spp_vars_environ(vars), s->queue_fd, BEGIN_MS, &err) == 0;
 
@@ -129,13 +142,11 @@ static bool may_say(const struct spp_session *s, const char *word)
 /* What the server can do; the client's list comes later. */
 static bool say_hello(struct spp_session *s)
 {
-	char out[2 * SPP_REPLY_MAX];
-
 	if (!spp_server_ask(&s->server, "EHLO relaypass-spp.invalid") ||
 	    spp_server_class(&s->server) != 2)
 		return false;
 	(void)spp_reply_offer(s->server.reply, s->server.len,
-	    (struct spp_offer){ 0 }, &s->extensions, out, sizeof(out));
+	    (struct spp_offer){ 0 }, &s->extensions, s->out, sizeof(s->out));
 	return true;
 }
 

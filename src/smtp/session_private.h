@@ -36,6 +36,7 @@ struct spp_session {
 	/* HELO, MAIL and each RCPT that the server took, with their NULs. */
 	size_t hello_len, said_len;
 	char said[SPP_SAID_MAX];
+	char out[2 * SPP_REPLY_MAX]; /* the reply that goes to the client */
 	char address[INET6_ADDRSTRLEN];
 };
 

@@ -18,34 +18,25 @@
 
 enum { OWN_PIPE = 4 * SPP_WIRE_SIZE };
 
-static int64_t now(void)
-{
-	return clock_now().boot;
-}
-
-/* Until fd can be read or written, or other (NULL: nobody) be read. */
+/* Until fd can be read or written, or other (NULL: nobody) be read. Who is
+ * interrupted begins anew: no client can do that. */
 static enum spp_wire_end wait_for(
-    int fd, short events, struct spp_wire *other, int64_t end)
+    int fd, short events, struct spp_wire *other, int64_t limit)
 {
 	struct pollfd p[] = { { .fd = fd, .events = events },
 		{ .fd = other ? other->in : -1, .events = POLLIN } };
+	int n;
 
 	if (fd < 0)
 		return SPP_WIRE_GONE;
-	for (;;) {
-		int64_t left = end - now();
-		int n = left > 0 ? poll(p, 2, (int)left) : 0;
-
-		if (n < 0 && errno != EINTR)
-			return SPP_WIRE_GONE;
-		if (n == 0)
-			return SPP_WIRE_LATE;
-		if (n > 0) {
-			if (other)
-				other->quiet = !p[1].revents;
-			return p[0].revents ? SPP_WIRE_GOOD : SPP_WIRE_OTHER;
-		}
-	}
+	do
+		n = poll(p, other ? 2 : 1, (int)limit);
+	while (n < 0 && errno == EINTR);
+	if (n <= 0)
+		return n == 0 ? SPP_WIRE_LATE : SPP_WIRE_GONE;
+	if (other)
+		other->quiet = !p[1].revents;
+	return p[0].revents ? SPP_WIRE_GOOD : SPP_WIRE_OTHER;
 }
 
 void spp_wire_begin(struct spp_wire *w, int in, int out, int64_t limit)
@@ -100,7 +91,6 @@ static enum spp_wire_end write_out(
     struct spp_wire *w, const char *bytes, size_t len)
 {
 	bool look = !w->own && !w->socket;
-	int64_t end = now() + w->limit;
 
 	w->quiet = false;
 	while (len > 0) {
@@ -108,7 +98,7 @@ static enum spp_wire_end write_out(
 		ssize_t n;
 
 		if (look)
-			e = wait_for(w->out, POLLOUT, NULL, end);
+			e = wait_for(w->out, POLLOUT, NULL, w->limit);
 		if (e != SPP_WIRE_GOOD)
 			return e;
 		n = write_now(w, bytes, len);
@@ -119,7 +109,6 @@ static enum spp_wire_end write_out(
 			return SPP_WIRE_GONE;
 		bytes += n;
 		len -= (size_t)n;
-		end = now() + w->limit;
 	}
 	return SPP_WIRE_GOOD;
 }
@@ -161,7 +150,6 @@ enum spp_wire_end spp_wire_puts(struct spp_wire *w, const char *text)
 static enum spp_wire_end read_in(struct spp_wire *w, struct spp_wire *other)
 {
 	enum spp_wire_end e = spp_wire_flush(w);
-	int64_t end = now() + w->limit;
 	ssize_t n;
 
 	if (e != SPP_WIRE_GOOD)
@@ -174,7 +162,7 @@ static enum spp_wire_end read_in(struct spp_wire *w, struct spp_wire *other)
 	if (w->to == sizeof(w->read))
 		return SPP_WIRE_LONG;
 	do {
-		e = wait_for(w->in, POLLIN, other, end);
+		e = wait_for(w->in, POLLIN, other, w->limit);
 		if (e != SPP_WIRE_GOOD)
 			return e;
 		n = read(w->in, w->read + w->to, sizeof(w->read) - w->to);
@@ -260,7 +248,7 @@ void spp_wire_take(struct spp_wire *w, size_t len)
 
 void spp_wire_end(struct spp_wire *w, int64_t limit)
 {
-	int64_t end = now() + limit;
+	int64_t end = clock_now().boot + limit, left = limit;
 	ssize_t n = 1;
 
 	(void)spp_wire_flush(w);
@@ -268,7 +256,10 @@ void spp_wire_end(struct spp_wire *w, int64_t limit)
 		(void)close(w->out);
 		w->out = -1;
 	}
-	while (n > 0 && wait_for(w->in, POLLIN, NULL, end) == SPP_WIRE_GOOD)
+	while (n > 0 && left > 0 &&
+	       wait_for(w->in, POLLIN, NULL, left) == SPP_WIRE_GOOD) {
 		n = read(w->in, w->read, sizeof(w->read));
+		left = end - clock_now().boot;
+	}
 	spp_wire_close(w);
 }

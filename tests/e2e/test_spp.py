@@ -111,6 +111,27 @@ esac
             assert not [line for line in seen if "RELAYPASS_SPP" in line]
 
 
+@pytest.mark.parametrize("plugins, env, told", [
+    ("", [], False), ("[rcpt]\n:true\n", [], True),
+    ("", ["QMAILQUEUE=bin/qmail-queue"], True)])
+def test_qmails_own_queue_program_is_told_nothing(
+        home, tmp_path, plugins, env, told):
+    """It runs as the owner of the queue, and looks at no variable; unless a
+    plugin could name another, or somebody has."""
+    (tmp_path / "bin/qmail-queue").chmod(0o4755)
+    home.write("control/smtpplugins", plugins)
+    with session(home, env=env) as (talk, _):
+        begin(talk)
+        talk.ask("MAIL FROM:<a@elsewhere.example>")
+        assert talk.ask("RCPT TO:<b@foreign.example>")[0].startswith("553")
+        talk.ask("RCPT TO:<b@test.example>")
+        talk.ask("DATA")
+        assert talk.ask("x\r\n.") == ["250 ok"]
+    seen = (tmp_path / "queue/environ").read_text().splitlines()
+    assert ("RELAYCLIENT=" in seen) != told
+    assert ("SMTPMAILFROM=a@elsewhere.example" in seen) == told
+
+
 def test_a_large_environment_reaches_the_queue(home, tmp_path):
     many = [f"X{i}=x" for i in range(5000)]
     home.write("control/smtpplugins", "[mail]\n:echo SLAST=yes\n")

@@ -10,9 +10,12 @@
 
 #include <cmocka.h>
 
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include "base/mem.h"
 #include "smtp/queue.h"
@@ -131,6 +134,46 @@ static void test_queue_has_an_end(void **state)
 	assert_string_equal(spp_queue_get(&env, "H"), "h");
 }
 
+static void make(const char *path, mode_t mode)
+{
+	int fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+
+	assert_true(fd >= 0);
+	assert_int_equal(close(fd), 0);
+	assert_int_equal(chmod(path, mode), 0);
+}
+
+/* Neither a script in its place, nor a link to a scanner, nor the scanner. */
+static void test_queue_knows_qmails_own(void **state)
+{
+	char dir[] = "/tmp/test-spp-queue-XXXXXX";
+
+	(void)state;
+	assert_non_null(mkdtemp(dir));
+	assert_int_equal(chdir(dir), 0);
+	assert_int_equal(mkdir("queue", 0700), 0);
+	assert_false(spp_queue_is_qmails("program", "queue"));
+	make("program", 04711);
+	make("script", 0755);
+	assert_int_equal(symlink("program", "link"), 0);
+	assert_true(spp_queue_is_qmails("program", "queue"));
+	assert_false(spp_queue_is_qmails("script", "queue"));
+	assert_false(spp_queue_is_qmails("link", "queue"));
+	assert_false(spp_queue_is_qmails("program", "script"));
+	assert_false(spp_queue_is_qmails("program", "nowhere"));
+	assert_false(spp_queue_is_qmails("queue", "queue"));
+	if (geteuid() == 0) {
+		assert_int_equal(chown("queue", 1, 1), 0);
+		assert_false(spp_queue_is_qmails("program", "queue"));
+	}
+	(void)unlink("program");
+	(void)unlink("script");
+	(void)unlink("link");
+	(void)rmdir("queue");
+	assert_int_equal(chdir("/"), 0);
+	assert_int_equal(rmdir(dir), 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -138,6 +181,7 @@ int main(void)
 		cmocka_unit_test(test_queue_catches_up_from_anywhere),
 		cmocka_unit_test(test_queue_refuses_what_is_no_change),
 		cmocka_unit_test(test_queue_has_an_end),
+		cmocka_unit_test(test_queue_knows_qmails_own),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
