@@ -5,8 +5,27 @@
  */
 #include "queue.h"
 
+#include <elf.h>
+#include <errno.h>
+#include <fcntl.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
+
+/* No interpreter reads a script that we cannot read: its rights are ours. */
+static bool is_script(const char *path)
+{
+	int fd = open(path, O_RDONLY | O_NONBLOCK | O_NOFOLLOW | O_CLOEXEC);
+	char magic[SELFMAG];
+	bool elf;
+
+	if (fd < 0)
+		return errno != EACCES;
+	elf = read(fd, magic, sizeof(magic)) == (ssize_t)sizeof(magic) &&
+	      memcmp(magic, ELFMAG, sizeof(magic)) == 0;
+	(void)close(fd);
+	return !elf;
+}
 
 bool spp_queue_is_qmails(const char *program, const char *queue)
 {
@@ -14,7 +33,8 @@ bool spp_queue_is_qmails(const char *program, const char *queue)
 
 	return lstat(program, &p) == 0 && S_ISREG(p.st_mode) &&
 	       (p.st_mode & S_ISUID) && stat(queue, &q) == 0 &&
-	       S_ISDIR(q.st_mode) && p.st_uid == q.st_uid;
+	       S_ISDIR(q.st_mode) && p.st_uid == q.st_uid &&
+	       !is_script(program);
 }
 
 static bool is_of(const char *entry, const char *name, size_t len)

@@ -37,8 +37,8 @@ struct spp_queue_env {
 };
 
 /* Whether `program` is qmail's own qmail-queue, which looks at no variable: it
- * runs as the owner of `queue`, the directory of mails (qmail's hier.c). No
- * script can, and a scanner has an owner of its own. */
+ * runs as the owner of `queue`, the directory of mails (qmail's hier.c). A
+ * scanner in its place is a script, a link, or has an owner of its own. */
 bool spp_queue_is_qmails(const char *program, const char *queue);
 /* The value of name; NULL: not set. */
 const char *spp_queue_get(const struct spp_queue_env *env, const char *name);

@@ -93,11 +93,13 @@ static enum spp_next start(struct spp_session *s)
 {
 	struct spp_vars *vars = spp_vars_new(spp_vars_environ(s->vars));
 	struct err err = { 0 };
-	bool good =
-	    spp_vars_set(vars, "RELAYCLIENT", "") &&
-	    (queue_needs_nothing(s) || queue_prepare(s, vars, &err) == 0) &&
-	    spp_server_start(&s->server, s->options->program,
-		spp_vars_environ(vars), s->queue_fd, BEGIN_MS, &err) == 0;
+	bool good;
+
+	/* The first that is set: there is room. */
+	must(spp_vars_set(vars, "RELAYCLIENT", ""));
+	good = (queue_needs_nothing(s) || queue_prepare(s, vars, &err) == 0) &&
+	       spp_server_start(&s->server, s->options->program,
+		   spp_vars_environ(vars), s->queue_fd, BEGIN_MS, &err) == 0;
 
 	spp_vars_free(&vars);
 	return good ? SPP_ON : fail(s, err.text, "");

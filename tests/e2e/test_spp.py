@@ -32,6 +32,10 @@ int main(void)
 	return 0;
 }
 """
+QUEUE = r"""
+#include <unistd.h>
+int main(void) { return execl("bin/script", "bin/script", (char *)0); }
+"""
 
 
 @pytest.fixture(name="home")
@@ -118,6 +122,10 @@ def test_qmails_own_queue_program_is_told_nothing(
         home, tmp_path, plugins, env, told):
     """It runs as the owner of the queue, and looks at no variable; unless a
     plugin could name another, or somebody has."""
+    (tmp_path / "bin/qmail-queue").rename(tmp_path / "bin/script")
+    home.write("queue.c", QUEUE)
+    subprocess.run(["cc", "-o", tmp_path / "bin/qmail-queue",
+                    tmp_path / "queue.c"], check=True)
     (tmp_path / "bin/qmail-queue").chmod(0o4755)
     home.write("control/smtpplugins", plugins)
     with session(home, env=env) as (talk, _):

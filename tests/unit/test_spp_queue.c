@@ -10,6 +10,7 @@
 
 #include <cmocka.h>
 
+#include <elf.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -134,11 +135,12 @@ static void test_queue_has_an_end(void **state)
 	assert_string_equal(spp_queue_get(&env, "H"), "h");
 }
 
-static void make(const char *path, mode_t mode)
+static void make(const char *path, const char *text, mode_t mode)
 {
 	int fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
 
 	assert_true(fd >= 0);
+	assert_int_equal(write(fd, text, strlen(text)), strlen(text));
 	assert_int_equal(close(fd), 0);
 	assert_int_equal(chmod(path, mode), 0);
 }
@@ -146,6 +148,8 @@ static void make(const char *path, mode_t mode)
 /* Neither a script in its place, nor a link to a scanner, nor the scanner. */
 static void test_queue_knows_qmails_own(void **state)
 {
+	static const char *const others[] = { "other", "script", "empty",
+		"link", "queue", "nowhere" };
 	char dir[] = "/tmp/test-spp-queue-XXXXXX";
 
 	(void)state;
@@ -153,22 +157,26 @@ static void test_queue_knows_qmails_own(void **state)
 	assert_int_equal(chdir(dir), 0);
 	assert_int_equal(mkdir("queue", 0700), 0);
 	assert_false(spp_queue_is_qmails("program", "queue"));
-	make("program", 04711);
-	make("script", 0755);
+	make("program", ELFMAG " and so on", 04755);
+	make("other", ELFMAG " and so on", 0755);
+	make("script", "#!/bin/sh\n", 04755);
+	make("empty", "", 04755);
 	assert_int_equal(symlink("program", "link"), 0);
 	assert_true(spp_queue_is_qmails("program", "queue"));
-	assert_false(spp_queue_is_qmails("script", "queue"));
-	assert_false(spp_queue_is_qmails("link", "queue"));
+	for (size_t i = 0; i < COUNT_OF(others); i++)
+		assert_false(spp_queue_is_qmails(others[i], "queue"));
 	assert_false(spp_queue_is_qmails("program", "script"));
 	assert_false(spp_queue_is_qmails("program", "nowhere"));
-	assert_false(spp_queue_is_qmails("queue", "queue"));
-	if (geteuid() == 0) {
+	/* As qmail's own is installed: nobody but root may read it. */
+	assert_int_equal(chmod("program", 04311), 0);
+	assert_true(spp_queue_is_qmails("program", "queue"));
+	if (geteuid() == 0)
 		assert_int_equal(chown("queue", 1, 1), 0);
-		assert_false(spp_queue_is_qmails("program", "queue"));
-	}
+	assert_false(
+	    spp_queue_is_qmails("program", geteuid() == 0 ? "queue" : "/"));
 	(void)unlink("program");
-	(void)unlink("script");
-	(void)unlink("link");
+	for (size_t i = 0; i < COUNT_OF(others); i++)
+		(void)unlink(others[i]);
 	(void)rmdir("queue");
 	assert_int_equal(chdir("/"), 0);
 	assert_int_equal(rmdir(dir), 0);
