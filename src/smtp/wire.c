@@ -248,7 +248,7 @@ void spp_wire_take(struct spp_wire *w, size_t len)
 
 void spp_wire_end(struct spp_wire *w, int64_t limit)
 {
-	int64_t end = clock_now().boot + limit, left = limit;
+	int64_t end, left = limit;
 	ssize_t n = 1;
 
 	(void)spp_wire_flush(w);
@@ -256,6 +256,7 @@ void spp_wire_end(struct spp_wire *w, int64_t limit)
 		(void)close(w->out);
 		w->out = -1;
 	}
+	end = clock_now().boot + limit;
 	while (n > 0 && left > 0 &&
 	       wait_for(w->in, POLLIN, NULL, left) == SPP_WIRE_GOOD) {
 		n = read(w->in, w->read, sizeof(w->read));

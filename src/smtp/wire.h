@@ -14,7 +14,7 @@ enum { SPP_WIRE_SIZE = 65536 };
 
 struct spp_wire {
 	int in, out;   /* may be the same; -1: closed */
-	int64_t limit; /* ms that the other end may keep us waiting */
+	int64_t limit; /* ms, to INT_MAX, that the other end may be silent */
 	bool own;      /* out does not block */
 	bool socket;   /* out is one: it need not block either */
 	bool quiet; /* silent when last looked at, and not written to since */
@@ -38,7 +38,7 @@ void spp_wire_own(struct spp_wire *w);
 void spp_wire_close(struct spp_wire *w);
 /*
  * The last words: writes what waits, tells the other end that no more comes,
- * and reads and drops what it still says, for at most limit ms: whoever closes
+ * and then reads and drops what it still says, for limit ms: whoever closes
  * while bytes are unread takes back what he said (RFC 1122, 4.2.2.13).
  */
 void spp_wire_end(struct spp_wire *w, int64_t limit);
