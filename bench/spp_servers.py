@@ -41,6 +41,9 @@ def send_mail(host):
 
 
 def measure(name, prepare):
+    if os.geteuid() != 0:
+        print(f"spp-server server={name} skipped=\"not root\"")
+        return
     if not list((servers_real.PACKAGES / name).glob("*.deb")):
         print(f"spp-server server={name} skipped=\"no packages\"")
         return
