@@ -195,8 +195,8 @@ static void wait_empty(struct feed_world *w)
 	assert_int_equal(waiting, 0);
 }
 
-/* Another process reads all there is, and is killed. */
-static void read_and_die(struct feed_world *w)
+/* Another process reads all there is, notes where it stands, and is killed. */
+static void read_and_die(struct feed_world *w, enum feed_place stands)
 {
 	pid_t pid = fork();
 
@@ -207,13 +207,10 @@ static void read_and_die(struct feed_world *w)
 			(void)uv_run(&w->loop, UV_RUN_ONCE);
 	}
 	wait_empty(w);
-	/* It has read; where it stands it notes before it does anything. */
-	for (int done = 0; !done;) {
-		uint32_t place;
+	/* While it reads, the mark says "inside". */
+	for (uint32_t place = FEED_DOUBT; place != (uint32_t)stands;)
 		must(pread(w->fds[INTAKE_MARK], &place, sizeof(place), 0) ==
 		     sizeof(place));
-		done = place != FEED_DOUBT;
-	}
 	must(kill(pid, SIGKILL) == 0);
 	must(waitpid(pid, NULL, 0) == pid);
 }
@@ -228,7 +225,7 @@ static void test_fifo_believes_no_half_line_after_a_kill(void **state)
 	open_all(w);
 	fd = open_writer(w);
 	must(write(fd, "half of a failure, user=<", 25) == 25);
-	read_and_die(w);
+	read_and_die(w, FEED_INSIDE);
 	/* The rest is what a stranger gave as his name. */
 	world_write(fd, "mallory");
 	world_write(fd, "a");
@@ -249,7 +246,7 @@ static void test_fifo_loses_nothing_behind_a_kill_between_lines(void **state)
 	open_all(w);
 	fd = open_writer(w);
 	world_write(fd, "lost-with-the-process");
-	read_and_die(w);
+	read_and_die(w, FEED_LINE);
 	world_write(fd, "a");
 	world_start(w);
 	world_wait(w, 1, false);
