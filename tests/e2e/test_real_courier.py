@@ -114,7 +114,8 @@ def test_a_good_login_is_one_lease_and_nothing_else_is(site, form):
                       tls=kinds_told(site.files[form].read_bytes()))
     began = [one["session"] for one in seen if one["kind"] == "login"]
     ended = [one["session"] for one in seen if one["kind"] == "logout"]
-    assert len(set(began)) == len(began) and set(began) == set(ended)
+    # A port may come again, and with it the name of a session.
+    assert sorted(began) == sorted(ended)
 
 
 def test_relaypassd_agrees(site):
