@@ -52,15 +52,12 @@ int main(int argc, char **argv)
 	static struct spp_hosts *hosts, *percent;
 	struct err err = { 0 };
 	bool off = getenv("NOSPP") != NULL;
-	int fd;
 
 	/* Whatever is opened must not get a number that others write to. */
-	do
-		fd = open("/dev/null", O_RDWR | O_CLOEXEC);
-	while (fd >= 0 && fd <= STDERR_FILENO);
-	if (fd < 0)
-		return EXIT_NO;
-	(void)close(fd);
+	for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++)
+		if (fcntl(fd, F_GETFD) < 0 &&
+		    open("/dev/null", O_RDWR | O_CLOEXEC) != fd)
+			return EXIT_NO;
 	spp_options_read(&o, argc, argv);
 	if (getauxval(AT_SECURE))
 		return spp_session_refuse("must not be set-uid or set-gid");
@@ -77,5 +74,6 @@ int main(int argc, char **argv)
 	env.hosts = hosts;
 	env.percent = percent;
 	env.vars = spp_vars_new(environ);
-	return spp_session_run(&env);
+	/* Nothing is left in stdio. */
+	_exit(spp_session_run(&env));
 }

@@ -50,12 +50,12 @@ int spp_controls_hosts(const struct spp_options *o, struct spp_hosts **hosts,
 		   : err_errno(err, EXIT_AGAIN, errno, "cannot read %s", hack);
 }
 
-int spp_controls_tls(const struct spp_options *o, struct err *err)
+/* A session without STARTTLS need not have room for it. */
+static __attribute__((noinline)) int check_tls(
+    const struct spp_options *o, struct err *err)
 {
 	char program[BESIDE_MAX];
 
-	if (!o->certificate)
-		return 0;
 	if (beside_path("relaypass-spp-tls", program, sizeof(program)) < 0 ||
 	    access(program, X_OK) < 0)
 		return err_set(err, EXIT_AGAIN,
@@ -67,4 +67,9 @@ int spp_controls_tls(const struct spp_options *o, struct err *err)
 	if (access(o->key_path, R_OK) < 0)
 		return err_errno(err, EXIT_AGAIN, errno, "%s", o->key_path);
 	return 0;
+}
+
+int spp_controls_tls(const struct spp_options *o, struct err *err)
+{
+	return o->certificate ? check_tls(o, err) : 0;
 }

@@ -370,13 +370,27 @@ static bool run_one(struct turn *t, const struct spp_plugin *p, int64_t limit,
 	return result_of(t, result);
 }
 
-enum spp_result spp_hooks_run(
+/* A of one of them ends this, too. */
+static enum spp_result run_all(
     struct spp_hooks *h, enum spp_section section, struct spp_address *address)
 {
 	const struct spp_plan *plan = h->env.plan;
 	enum spp_result result = SPP_GO;
 	struct turn t;
 
+	t.h = h;
+	t.section = section;
+	t.address = address;
+	for (size_t i = 0; !h->off && i < plan->count; i++)
+		if (plan->plugins[i].section == section &&
+		    run_one(&t, &plan->plugins[i], h->env.limit, &result))
+			break;
+	return result;
+}
+
+enum spp_result spp_hooks_run(
+    struct spp_hooks *h, enum spp_section section, struct spp_address *address)
+{
 	if (say_later(h, section))
 		return SPP_REFUSE;
 	if (!prepare(h, section, address)) {
@@ -384,13 +398,5 @@ enum spp_result spp_hooks_run(
 		h->env.log(h->env.ctx, "too many variables", "");
 		return SPP_REFUSE;
 	}
-	t.h = h;
-	t.section = section;
-	t.address = address;
-	/* A of one of them ends this, too. */
-	for (size_t i = 0; plan && !h->off && i < plan->count; i++)
-		if (plan->plugins[i].section == section &&
-		    run_one(&t, &plan->plugins[i], h->env.limit, &result))
-			break;
-	return result;
+	return h->env.plan ? run_all(h, section, address) : SPP_GO;
 }

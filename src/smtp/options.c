@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "base/mem.h"
+#include "run_ask.h"
 #include "server.h"
 
 enum {
@@ -182,14 +183,13 @@ static void check(const struct spp_options *o)
 
 char *spp_in_home(const struct spp_options *o, const char *name)
 {
-	size_t size;
 	char *path;
 
 	if (!name || *name == '/')
 		return name ? xstrdup(name) : NULL;
-	size = strlen(o->home) + strlen(name) + 2;
-	path = xmalloc(size);
-	(void)snprintf(path, size, "%s/%s", o->home, name);
+	path = xmalloc(strlen(o->home) + strlen(name) + 2);
+	(void)run_append(
+	    path, run_append(path, run_append(path, 0, o->home), "/"), name);
 	return path;
 }
 

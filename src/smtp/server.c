@@ -221,7 +221,7 @@ bool spp_server_hear(struct spp_server *s)
 		spp_wire_close(&s->wire);
 		return false;
 	}
-	memcpy(s->reply, bytes, used);
+	s->reply = bytes;
 	s->len = used;
 	spp_wire_take(w, used);
 	return true;

@@ -16,11 +16,11 @@
 enum { SPP_CLOSING = 421 }; /* the code of a server's last words */
 
 struct spp_server {
-	struct spp_wire wire;
-	pid_t pid; /* 0: none */
-	int code;  /* of the last reply, */
+	pid_t pid;         /* 0: none */
+	int code;          /* of the last reply, */
+	const char *reply; /* and all its lines, until the next is heard */
 	size_t len;
-	char reply[SPP_REPLY_MAX]; /* and all its lines */
+	struct spp_wire wire; /* last: it is large */
 };
 
 /* kept: a descriptor that it has, too, or -1. -1 and *err: it cannot be

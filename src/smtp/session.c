@@ -66,14 +66,14 @@ enum spp_next spp_say(struct spp_session *s, const char *text)
 
 enum spp_next spp_say_reply(struct spp_session *s)
 {
-	size_t len = spp_reply_print(
-	    s->server.reply, s->server.len, s->out, sizeof(s->out));
-	enum spp_wire_end e = spp_wire_put(&s->client, s->out, len);
+	char *out = spp_wire_room(&s->client, SPP_OUT_MAX);
 
-	/* Nothing is heard from it after that. */
-	if (e != SPP_WIRE_GOOD || s->server.code == SPP_CLOSING)
+	if (!out)
 		return SPP_END;
-	return SPP_ON;
+	spp_wire_wrote(&s->client,
+	    spp_reply_print(s->server.reply, s->server.len, out, SPP_OUT_MAX));
+	/* Nothing is heard from it after that. */
+	return s->server.code == SPP_CLOSING ? SPP_END : SPP_ON;
 }
 
 enum spp_next spp_say_gone(struct spp_session *s)
@@ -180,24 +180,35 @@ void spp_ask_lease(struct spp_session *s)
 /* --- commands --------------------------------------------------------------
  */
 
-enum spp_next spp_do_helo(struct spp_session *s, const struct spp_line *line)
+static enum spp_next say_offer(struct spp_session *s)
 {
-	char said[COMMAND_MAX + sizeof("EHLO ")];
 	const struct spp_offer offer = { .starttls =
 					     s->options->certificate && !s->tls,
 		.plain_and_login = s->tls || s->options->plain_without_tls };
+	char *out = spp_wire_room(&s->client, SPP_OUT_MAX);
+
+	if (!out)
+		return SPP_END;
+	spp_wire_wrote(
+	    &s->client, spp_reply_offer(s->server.reply, s->server.len, offer,
+			    &s->extensions, out, SPP_OUT_MAX));
+	return SPP_ON;
+}
+
+enum spp_next spp_do_helo(struct spp_session *s, const struct spp_line *line)
+{
+	char said[COMMAND_MAX + sizeof("EHLO ")];
 	const bool esmtp = line->command == SPP_C_EHLO;
+	char *name = said + run_append(said, 0, esmtp ? "EHLO " : "HELO ");
 	enum spp_result r;
 	enum spp_next next;
-	size_t len;
 
-	(void)snprintf(said, sizeof(said), "%.*s", (int)line->len, line->arg);
-	if (!spp_vars_set(s->vars, "SMTPHELOHOST", said))
+	memcpy(name, line->arg, line->len);
+	name[line->len] = '\0';
+	if (!spp_vars_set(s->vars, "SMTPHELOHOST", name))
 		return spp_say(s, spp_no_room);
 	if (spp_hook_stops(s, SPP_HELO, NULL, &r, &next))
 		return next;
-	(void)snprintf(said, sizeof(said), "%s %.*s", esmtp ? "EHLO" : "HELO",
-	    (int)line->len, line->arg);
 	if (!spp_server_ask(&s->server, said))
 		return spp_say_gone(s);
 	if (spp_server_class(&s->server) != 2)
@@ -207,10 +218,7 @@ enum spp_next spp_do_helo(struct spp_session *s, const struct spp_line *line)
 	s->hello_len = s->said_len;
 	if (!esmtp)
 		return spp_say_reply(s);
-	len = spp_reply_offer(s->server.reply, s->server.len, offer,
-	    &s->extensions, s->out, sizeof(s->out));
-	return spp_wire_put(&s->client, s->out, len) == SPP_WIRE_GOOD ? SPP_ON
-								      : SPP_END;
+	return say_offer(s);
 }
 
 static enum spp_next do_rset(struct spp_session *s, const struct spp_line *line)

@@ -15,6 +15,7 @@
 #include "base/beside.h"
 #include "base/mem.h"
 #include "queue.h"
+#include "run_ask.h"
 #include "session_private.h"
 
 enum {
@@ -32,8 +33,9 @@ static void find_address(struct spp_session *s)
 
 	if (!text)
 		text = spp_vars_get(s->vars, "TCP6REMOTEIP");
+	/* Of IPv4 there is one way to write it that inet_pton() takes. */
 	if (text && inet_pton(AF_INET, text, &a) == 1)
-		(void)inet_ntop(AF_INET, &a, s->address, sizeof(s->address));
+		(void)run_append(s->address, 0, text);
 	else if (text && inet_pton(AF_INET6, text, &a) == 1)
 		(void)inet_ntop(AF_INET6, &a, s->address, sizeof(s->address));
 }
@@ -66,7 +68,8 @@ static bool queue_needs_nothing(const struct spp_session *s)
 	return spp_queue_is_qmails(program, queue);
 }
 
-static int queue_prepare(
+/* Its buffers are no part of a session that has nothing to prepare. */
+static __attribute__((noinline)) int queue_prepare(
     struct spp_session *s, struct spp_vars *vars, struct err *err)
 {
 	char number[NUMBER_SIZE], program[BESIDE_MAX];
@@ -144,11 +147,13 @@ static bool may_say(const struct spp_session *s, const char *word)
 /* What the server can do; the client's list comes later. */
 static bool say_hello(struct spp_session *s)
 {
+	static char list[SPP_OUT_MAX];
+
 	if (!spp_server_ask(&s->server, "EHLO relaypass-spp.invalid") ||
 	    spp_server_class(&s->server) != 2)
 		return false;
 	(void)spp_reply_offer(s->server.reply, s->server.len,
-	    (struct spp_offer){ 0 }, &s->extensions, s->out, sizeof(s->out));
+	    (struct spp_offer){ 0 }, &s->extensions, list, sizeof(list));
 	return true;
 }
 
@@ -202,6 +207,8 @@ void spp_remember(struct spp_session *s, size_t from, const char *line)
 {
 	size_t len = strlen(line) + 1;
 
+	if (!s->options->connect)
+		return;
 	s->said_len = from;
 	if (len > sizeof(s->said) - from)
 		return;

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "judge.h"
+#include "run_ask.h"
 #include "session_private.h"
 
 enum { LINE_SIZE = SPP_PRINTED_SIZE + SPP_PARAMETERS_MAX + 32 };
@@ -21,11 +22,21 @@ static enum spp_next say_parameters(struct spp_session *s, int code)
 		   : "555 a parameter that was not offered (#5.5.4)");
 }
 
+/* command: with its "<". */
+static void print_command(const char *command, const struct spp_address *a,
+    const char *parameters, char out[static LINE_SIZE])
+{
+	size_t len = run_append(out, 0, command);
+
+	len += spp_address_print(a, out + len);
+	len = run_append(out, len, ">");
+	(void)run_append(out, len, parameters);
+}
+
 enum spp_next spp_do_mail(struct spp_session *s, const struct spp_line *line)
 {
 	struct spp_address sender;
-	char parameters[SPP_PARAMETERS_MAX], printed[SPP_PRINTED_SIZE];
-	char said[LINE_SIZE];
+	char parameters[SPP_PARAMETERS_MAX], said[LINE_SIZE];
 	const char *rest;
 	enum spp_result r;
 	enum spp_next next;
@@ -39,9 +50,7 @@ enum spp_next spp_do_mail(struct spp_session *s, const struct spp_line *line)
 	spp_ask_lease(s);
 	if (spp_hook_stops(s, SPP_MAIL, &sender, &r, &next))
 		return next;
-	(void)spp_address_print(&sender, printed);
-	(void)snprintf(
-	    said, sizeof(said), "MAIL FROM:<%s>%s", printed, parameters);
+	print_command("MAIL FROM:<", &sender, parameters, said);
 	if (!spp_server_ask(&s->server, said))
 		return spp_say_gone(s);
 	if (spp_server_class(&s->server) == 2) {
@@ -87,11 +96,9 @@ static enum spp_next refuse(struct spp_session *s, const struct spp_address *to)
 static enum spp_next tell_server(struct spp_session *s,
     const struct spp_address *to, const char *parameters, bool relays)
 {
-	char printed[SPP_PRINTED_SIZE], said[LINE_SIZE];
+	char said[LINE_SIZE];
 
-	(void)spp_address_print(to, printed);
-	(void)snprintf(
-	    said, sizeof(said), "RCPT TO:<%s>%s", printed, parameters);
+	print_command("RCPT TO:<", to, parameters, said);
 	if (relays && spp_log_in(s) == SPP_END)
 		return SPP_END;
 	if (s->options->connect && !s->logged_in &&

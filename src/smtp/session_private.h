@@ -13,15 +13,16 @@
 #include "session.h"
 #include "wire.h"
 
-enum { SPP_SAID_MAX = 65536 };
+enum {
+	SPP_SAID_MAX = 65536,
+	SPP_OUT_MAX = 2 * SPP_REPLY_MAX /* of a reply as clients get it */
+};
 
 struct spp_session {
 	const struct spp_session_env *env;
 	const struct spp_options *options;
 	struct spp_vars *vars;
 	struct spp_hooks *hooks;
-	struct spp_wire client;
-	struct spp_server server;
 	struct spp_extensions extensions;
 	char *frozen; /* RELAYCLIENT at the beginning; NULL: it was not set */
 	bool failed;  /* to begin */
@@ -35,9 +36,12 @@ struct spp_session {
 	int queue_fd;   /* for the queue program, what plugins set; -1: none */
 	/* HELO, MAIL and each RCPT that the server took, with their NULs. */
 	size_t hello_len, said_len;
-	char said[SPP_SAID_MAX];
-	char out[2 * SPP_REPLY_MAX]; /* the reply that goes to the client */
 	char address[INET6_ADDRSTRLEN];
+	/* What is large, and mostly never touched, comes last: a page fault is
+	 * a hundredth of a session. */
+	struct spp_wire client;
+	struct spp_server server;
+	char said[SPP_SAID_MAX];
 };
 
 /* A reply: plugins have set more variables than there is room for. */
@@ -70,8 +74,9 @@ const char *spp_relayclient(const struct spp_session *s);
 /* Asks relaypassd again, unless tcpserver or a plugin has decided. */
 void spp_ask_lease(struct spp_session *s);
 
-/* What is said again when the server must learn that the client may relay,
- * behind what it was `from`. Lines for which there is no room are left out. */
+/* What is said again when a server behind XCLIENT must learn that the client
+ * may relay, behind what it was `from`. Lines for which there is no room are
+ * left out. */
 void spp_remember(struct spp_session *s, size_t from, const char *line);
 /* Tells a server behind XCLIENT that this client may relay. SPP_END: it does
  * not take it, and the client has been told. */

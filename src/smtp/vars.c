@@ -10,7 +10,7 @@
 
 #include "base/mem.h"
 
-enum { GROW = 32 };
+enum { GROW = 16 };
 
 struct var {
 	char *text; /* "NAME=VALUE" */
@@ -52,6 +52,10 @@ struct spp_vars *spp_vars_new(char *const *env)
 {
 	struct spp_vars *v = xcalloc(1, sizeof(*v));
 
+	while (env[v->room])
+		v->room++;
+	v->room += GROW;
+	v->list = xcalloc(v->room, sizeof(*v->list));
 	for (; *env; env++) {
 		size_t len = strcspn(*env, "=");
 		if (len == 0 || (*env)[len] != '=' || find(v, *env, len))

@@ -38,8 +38,9 @@ void spp_wire_own(struct spp_wire *w);
 void spp_wire_close(struct spp_wire *w);
 /*
  * The last words: writes what waits, tells the other end that no more comes,
- * and then reads and drops what it still says, for limit ms: whoever closes
- * while bytes are unread takes back what he said (RFC 1122, 4.2.2.13).
+ * and then reads and drops what it still says, if it begins within limit ms,
+ * for as long again: whoever closes while bytes are unread takes back what he
+ * said (RFC 1122, 4.2.2.13).
  */
 void spp_wire_end(struct spp_wire *w, int64_t limit);
 /* What was read and not yet taken is forgotten (RFC 3207, 4.2). */
@@ -48,6 +49,11 @@ void spp_wire_forget(struct spp_wire *w);
 enum spp_wire_end spp_wire_put(
     struct spp_wire *w, const char *bytes, size_t len);
 enum spp_wire_end spp_wire_puts(struct spp_wire *w, const char *text);
+/* Where the next len bytes to be put are to be written, to SPP_WIRE_SIZE;
+ * spp_wire_wrote() says how many they were. NULL: there is no room to be had.
+ */
+char *spp_wire_room(struct spp_wire *w, size_t len);
+void spp_wire_wrote(struct spp_wire *w, size_t len);
 enum spp_wire_end spp_wire_flush(struct spp_wire *w);
 /*
  * The next line, at most max bytes, without its end, LF or CR LF; it lives

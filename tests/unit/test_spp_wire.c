@@ -237,6 +237,60 @@ static void test_spp_wire_forgets_and_takes(void **state)
 	assert_int_equal(len, 3);
 }
 
+static void heard(const char *text)
+{
+	char got[SPP_WIRE_SIZE];
+	ssize_t n = recv(peer, got, sizeof(got), MSG_WAITALL);
+
+	assert_int_equal(n, (ssize_t)strlen(text));
+	assert_memory_equal(got, text, strlen(text));
+}
+
+static void test_spp_wire_room_is_written_in_order(void **state)
+{
+	char *room;
+
+	(void)state;
+	assert_int_equal(spp_wire_puts(&wire, "one "), SPP_WIRE_GOOD);
+	room = spp_wire_room(&wire, SPP_WIRE_SIZE);
+	memcpy(room, "two ", 4);
+	spp_wire_wrote(&wire, 4);
+	assert_int_equal(spp_wire_puts(&wire, "three"), SPP_WIRE_GOOD);
+	spp_wire_end(&wire, 0);
+	heard("one two three");
+}
+
+static void test_spp_wire_room_needs_somebody_who_reads(void **state)
+{
+	(void)state;
+	assert_int_equal(spp_wire_puts(&wire, "one"), SPP_WIRE_GOOD);
+	(void)close(peer);
+	peer = -1;
+	assert_null(spp_wire_room(&wire, SPP_WIRE_SIZE));
+}
+
+/* Whoever closes while bytes are unread takes back what he said. */
+static void test_spp_wire_end_hears_him_out(void **state)
+{
+	(void)state;
+	SAY("what nobody reads\r\n");
+	assert_int_equal(shutdown(peer, SHUT_WR), 0);
+	assert_int_equal(spp_wire_puts(&wire, "bye\r\n"), SPP_WIRE_GOOD);
+	spp_wire_end(&wire, LIMIT);
+	assert_int_equal(wire.in, -1);
+	heard("bye\r\n");
+}
+
+static void test_spp_wire_end_does_not_wait_for_ever(void **state)
+{
+	(void)state;
+	SAY("and then he is silent\r\n");
+	assert_int_equal(spp_wire_puts(&wire, "bye\r\n"), SPP_WIRE_GOOD);
+	spp_wire_end(&wire, SHORT);
+	assert_int_equal(wire.in, -1);
+	heard("bye\r\n");
+}
+
 #define WIRED(test) cmocka_unit_test_setup_teardown(test, make, end)
 
 int main(void)
@@ -252,6 +306,10 @@ int main(void)
 		WIRED(test_spp_wire_writes_before_it_waits),
 		WIRED(test_spp_wire_put_gives_up_in_time),
 		WIRED(test_spp_wire_forgets_and_takes),
+		WIRED(test_spp_wire_room_is_written_in_order),
+		WIRED(test_spp_wire_room_needs_somebody_who_reads),
+		WIRED(test_spp_wire_end_hears_him_out),
+		WIRED(test_spp_wire_end_does_not_wait_for_ever),
 	};
 
 	return cmocka_run_group_tests_name("spp_wire", tests, NULL, NULL);
