@@ -173,6 +173,8 @@ static bool prepare(struct spp_hooks *h, enum spp_section section,
 {
 	struct spp_vars *v = h->env.vars;
 
+	if (!v)
+		return true;
 	if (section == SPP_MAIL)
 		h->accepted = h->all = 0;
 	if (section == SPP_RCPT &&

@@ -29,8 +29,8 @@ enum spp_result {
 
 struct spp_hooks_env {
 	const struct spp_plan *plan; /* NULL: no plugins */
-	struct spp_vars *vars;
-	int64_t limit; /* ms a plugin */
+	struct spp_vars *vars; /* NULL: nobody sees them, and no plugins */
+	int64_t limit;         /* ms a plugin */
 	/* A whole line for the client, with its CRLF. */
 	void (*say)(void *ctx, const char *line, size_t len);
 	/* One for the log, about a plugin that failed. */

@@ -154,6 +154,9 @@ void spp_ask_lease(struct spp_session *s)
 	const char *asked;
 	int answer;
 
+	if (!s->due)
+		return;
+	s->due = false;
 	/* tcpserver's rules, AUTH and plugins know better. */
 	if (!*s->address || has != s->granted ||
 	    (!frozen && spp_hooks_relayclient_said(s->hooks)))
@@ -175,6 +178,14 @@ void spp_ask_lease(struct spp_session *s)
 	} else {
 		spp_vars_unset(s->vars, "RELAYCLIENT");
 	}
+}
+
+void spp_lease_is_due(struct spp_session *s)
+{
+	s->due = true;
+	if (spp_has_plugins(s) || s->options->connect ||
+	    *s->options->relayclient)
+		spp_ask_lease(s);
 }
 
 /* --- commands --------------------------------------------------------------
@@ -205,7 +216,7 @@ enum spp_next spp_do_helo(struct spp_session *s, const struct spp_line *line)
 
 	memcpy(name, line->arg, line->len);
 	name[line->len] = '\0';
-	if (!spp_vars_set(s->vars, "SMTPHELOHOST", name))
+	if (s->watched && !spp_vars_set(s->vars, "SMTPHELOHOST", name))
 		return spp_say(s, spp_no_room);
 	if (spp_hook_stops(s, SPP_HELO, NULL, &r, &next))
 		return next;
@@ -331,8 +342,7 @@ int spp_session_run(const struct spp_session_env *env)
 	 * touched. */
 	static struct spp_session session;
 	struct spp_session *s = &session;
-	const struct spp_hooks_env hooks = { .plan = env->plan,
-		.vars = env->vars,
+	struct spp_hooks_env hooks = { .plan = env->plan,
 		.limit = env->options->plugin_limit,
 		.say = say_line,
 		.log = log_plugin,
@@ -341,6 +351,8 @@ int spp_session_run(const struct spp_session_env *env)
 	s->env = env;
 	s->options = env->options;
 	s->vars = env->vars;
+	s->watched = spp_is_watched(s);
+	hooks.vars = s->watched ? s->vars : NULL;
 	s->hooks = spp_hooks_new(&hooks);
 	spp_wire_begin(
 	    &s->client, STDIN_FILENO, STDOUT_FILENO, s->options->limit);

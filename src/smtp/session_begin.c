@@ -59,13 +59,23 @@ static enum spp_next fail(
  */
 static bool queue_needs_nothing(const struct spp_session *s)
 {
-	if ((s->env->plan && s->env->plan->count > 0) ||
-	    spp_vars_get(s->vars, "QMAILQUEUE"))
+	if (spp_vars_get(s->vars, "QMAILQUEUE"))
 		return false;
 	AUTO_FREE char *program = spp_in_home(s->options, SPP_QUEUE_DEFAULT);
 	AUTO_FREE char *queue = spp_in_home(s->options, SPP_QUEUE_DIRECTORY);
 
 	return spp_queue_is_qmails(program, queue);
+}
+
+bool spp_has_plugins(const struct spp_session *s)
+{
+	return s->env->plan && s->env->plan->count > 0;
+}
+
+bool spp_is_watched(const struct spp_session *s)
+{
+	return spp_has_plugins(s) ||
+	       (!s->options->connect && !queue_needs_nothing(s));
 }
 
 /* Its buffers are no part of a session that has nothing to prepare. */
@@ -100,7 +110,7 @@ static enum spp_next start(struct spp_session *s)
 
 	/* The first that is set: there is room. */
 	must(spp_vars_set(vars, "RELAYCLIENT", ""));
-	good = (queue_needs_nothing(s) || queue_prepare(s, vars, &err) == 0) &&
+	good = (!s->watched || queue_prepare(s, vars, &err) == 0) &&
 	       spp_server_start(&s->server, s->options->program,
 		   spp_vars_environ(vars), s->queue_fd, BEGIN_MS, &err) == 0;
 
@@ -115,6 +125,7 @@ bool spp_queue_tell(struct spp_session *s)
 
 	if (s->queue_fd < 0)
 		return true;
+	spp_ask_lease(s);
 	len = spp_vars_changes(s->vars, &changes);
 	/* Cut last: an empty file gives its page back, and takes it anew. */
 	return len <= SPP_CHANGES_MAX &&
@@ -247,13 +258,12 @@ enum spp_next spp_begin(struct spp_session *s)
 	find_address(s);
 	value = spp_vars_get(s->vars, "RELAYCLIENT");
 	s->frozen = value ? xstrdup(value) : NULL;
-	spp_ask_lease(s);
+	spp_lease_is_due(s);
 	s->logged_in = s->options->connect && spp_relayclient(s);
 	if ((s->options->connect ? reach(s) : start(s)) == SPP_END)
 		return SPP_END;
 	/* From here on everything but the server is below home. */
-	if (s->env->plan && s->env->plan->count > 0 &&
-	    chdir(s->options->home) < 0)
+	if (spp_has_plugins(s) && chdir(s->options->home) < 0)
 		return fail(
 		    s, "cannot go to the home of plugins", s->options->home);
 	r = spp_hook(s, SPP_CONNECTION, NULL);

@@ -47,7 +47,7 @@ enum spp_next spp_do_mail(struct spp_session *s, const struct spp_line *line)
 	if (!spp_parameters_print(rest, line->len - (size_t)(rest - line->arg),
 		SPP_C_MAIL, parameters, &code))
 		return say_parameters(s, code);
-	spp_ask_lease(s);
+	spp_lease_is_due(s);
 	if (spp_hook_stops(s, SPP_MAIL, &sender, &r, &next))
 		return next;
 	print_command("MAIL FROM:<", &sender, parameters, said);
@@ -122,7 +122,7 @@ enum spp_next spp_do_rcpt(struct spp_session *s, const struct spp_line *line)
 {
 	struct spp_address to;
 	char parameters[SPP_PARAMETERS_MAX];
-	struct spp_facts facts = { .relayclient = spp_relayclient(s) != NULL };
+	struct spp_facts facts = { 0 };
 	enum spp_verdict verdict;
 	enum spp_result r;
 	enum spp_next next;
@@ -138,6 +138,9 @@ enum spp_next spp_do_rcpt(struct spp_session *s, const struct spp_line *line)
 		SPP_C_RCPT, parameters, &code))
 		return say_parameters(s, code);
 	facts.listed = spp_hosts_have(s->env->hosts, spp_address_domain(&to));
+	if (!facts.listed || is_routed(s, &to))
+		spp_ask_lease(s);
+	facts.relayclient = spp_relayclient(s) != NULL;
 	spp_hooks_rcpt(s->hooks, facts.relayclient || facts.listed);
 	if (spp_hook_stops(s, SPP_RCPT, &to, &r, &next))
 		return next;

@@ -26,8 +26,10 @@ struct spp_session {
 	struct spp_extensions extensions;
 	char *frozen; /* RELAYCLIENT at the beginning; NULL: it was not set */
 	bool failed;  /* to begin */
+	bool watched; /* plugins, or the queue program, see the variables */
 	bool told;    /* why relaypassd was not asked */
 	bool granted; /* RELAYCLIENT stands for a lease */
+	bool due;     /* relaypassd may have changed its mind since */
 	bool mail;    /* the server has a sender, and */
 	size_t recipients;
 	bool authenticated, tls;
@@ -71,7 +73,10 @@ bool spp_hook_stops(struct spp_session *s, enum spp_section section,
 void spp_log(const struct spp_session *s, const char *what, const char *about);
 /* NULL: the client may not relay; else what is put behind its recipients. */
 const char *spp_relayclient(const struct spp_session *s);
-/* Asks relaypassd again, unless tcpserver or a plugin has decided. */
+/* A mail begins: relaypassd is to be asked again; now, if plugins see
+ * RELAYCLIENT, or it counts for every recipient; else when it counts. */
+void spp_lease_is_due(struct spp_session *s);
+/* Asks relaypassd if that is due, unless tcpserver or a plugin has decided. */
 void spp_ask_lease(struct spp_session *s);
 
 /* What is said again when a server behind XCLIENT must learn that the client
@@ -84,6 +89,9 @@ enum spp_next spp_log_in(struct spp_session *s);
 /* What plugins have changed so far, before the queue program starts. False: it
  * cannot be told. */
 bool spp_queue_tell(struct spp_session *s);
+bool spp_has_plugins(const struct spp_session *s);
+/* Whether they, or the queue program, see the variables. */
+bool spp_is_watched(const struct spp_session *s);
 /* The server, the plugins of [connection], and the greeting. */
 enum spp_next spp_begin(struct spp_session *s);
 

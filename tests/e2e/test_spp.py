@@ -115,6 +115,16 @@ esac
             assert not [line for line in seen if "RELAYPASS_SPP" in line]
 
 
+def own_queue(home):
+    """A queue program that is taken for qmail's own."""
+    program = home.directory / "bin/qmail-queue"
+    program.rename(home.directory / "bin/script")
+    home.write("queue.c", QUEUE)
+    subprocess.run(["cc", "-o", program, home.directory / "queue.c"],
+                   check=True)
+    program.chmod(0o4755)
+
+
 @pytest.mark.parametrize("plugins, env, told", [
     ("", [], False), ("[rcpt]\n:true\n", [], True),
     ("", ["QMAILQUEUE=bin/qmail-queue"], True)])
@@ -122,11 +132,7 @@ def test_qmails_own_queue_program_is_told_nothing(
         home, tmp_path, plugins, env, told):
     """It runs as the owner of the queue, and looks at no variable; unless a
     plugin could name another, or somebody has."""
-    (tmp_path / "bin/qmail-queue").rename(tmp_path / "bin/script")
-    home.write("queue.c", QUEUE)
-    subprocess.run(["cc", "-o", tmp_path / "bin/qmail-queue",
-                    tmp_path / "queue.c"], check=True)
-    (tmp_path / "bin/qmail-queue").chmod(0o4755)
+    own_queue(home)
     home.write("control/smtpplugins", plugins)
     with session(home, env=env) as (talk, _):
         begin(talk)
@@ -138,6 +144,86 @@ def test_qmails_own_queue_program_is_told_nothing(
     seen = (tmp_path / "queue/environ").read_text().splitlines()
     assert ("RELAYCLIENT=" in seen) != told
     assert ("SMTPMAILFROM=a@elsewhere.example" in seen) == told
+
+
+def to(talk, recipient):
+    return talk.ask(f"RCPT TO:<{recipient}>")[0][:3]
+
+
+@contextlib.contextmanager
+def asked_session(home, tmp_path, answers, options=()):
+    """A session, and the questions of it so far."""
+    behave = [answerer.says(a.encode() + b"\n") for a in answers]
+    daemon = answerer.Answerer(
+        tmp_path / "ask", lambda *a: behave[len(daemon.questions)](*a))
+    try:
+        with session(home, options=[f"--socket={daemon.path}", *options]) \
+                as (talk, _):
+            begin(talk)
+            yield talk, daemon.questions
+    finally:
+        daemon.close()
+
+
+def test_relaypassd_is_asked_when_the_answer_matters(home, tmp_path):
+    """Once a mail, for the first recipient that a stranger may not reach; of
+    several mails the later ones hear that the lease has ended."""
+    own_queue(home)
+    home.write("control/percenthack", "listed.example\n")
+    with asked_session(home, tmp_path, ["allow 0 lease", "none", "allow 0 lease",
+                                        "none"]) as (talk, questions):
+        for recipients, count in (
+                ({"b@test.example": "250"}, 0),
+                ({"b@test.example": "250", "b@foreign.example": "250",
+                  "c@foreign.example": "250"}, 1),
+                ({"b@test.example": "250", "b@foreign.example": "553",
+                  "c@foreign.example": "553"}, 2),
+                ({"b%foreign.example@listed.example": "250"}, 3),
+                ({"b%foreign.example@listed.example": "553",
+                  "b@listed.example": "250"}, 4)):
+            talk.ask("MAIL FROM:<a@elsewhere.example>")
+            for recipient, code in recipients.items():
+                assert to(talk, recipient) == code, recipient
+            assert questions == [b"check 192.0.2.7\n"] * count
+            talk.ask("RSET")
+
+
+@pytest.mark.parametrize("plugins, options", [
+    ("[data]\n:true\n", []), ("", ["--relayclient=.suffix"])])
+def test_who_sees_relayclient_always_has_it_asked(
+        home, tmp_path, plugins, options):
+    """Plugins, and what is put behind every recipient: at the connection, and
+    at each MAIL."""
+    own_queue(home)
+    home.write("control/smtpplugins", plugins)
+    with asked_session(home, tmp_path, ["allow 0 lease"] * 3, options) \
+            as (talk, questions):
+        assert len(questions) == 1
+        for count in (2, 3):
+            talk.ask("MAIL FROM:<a@elsewhere.example>")
+            assert len(questions) == count
+            assert to(talk, "b@test.example") == "250"
+            assert to(talk, "b@foreign.example") == "250"
+            assert len(questions) == count
+            talk.ask("RSET")
+
+
+def test_the_queue_program_hears_of_the_lease(home, tmp_path):
+    """Of this mail's, though no recipient needed it; asked once a mail."""
+    with asked_session(home, tmp_path, ["allow 0 lease", "none",
+                                        "allow 0 lease"]) \
+            as (talk, questions):
+        for count, recipient, has in (
+                (1, "b@test.example", True), (2, "b@test.example", False),
+                (3, "b@foreign.example", True)):
+            talk.ask("MAIL FROM:<a@elsewhere.example>")
+            assert len(questions) == count - 1
+            assert to(talk, recipient) == "250"
+            talk.ask("DATA")
+            assert talk.ask("x\r\n.") == ["250 ok"]
+            assert len(questions) == count
+            seen = (tmp_path / "queue/environ").read_text().splitlines()
+            assert ("RELAYCLIENT=" in seen) == has
 
 
 def test_a_large_environment_reaches_the_queue(home, tmp_path):

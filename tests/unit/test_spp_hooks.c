@@ -354,6 +354,22 @@ static void fails(const char *plugin, const char *why)
 	end(w);
 }
 
+static void test_hooks_without_variables(void **state)
+{
+	struct world *w = begin("[mail]\n");
+	struct spp_address a = { 0 };
+
+	(void)state;
+	spp_hooks_free(&w->h);
+	spp_vars_free(&w->env.vars);
+	w->h = spp_hooks_new(&w->env);
+	assert_true(spp_address_set("a@b.example", 11, &a));
+	assert_int_equal(spp_hooks_run(w->h, SPP_MAIL, &a), SPP_GO);
+	assert_int_equal(spp_hooks_run(w->h, SPP_RCPT, &a), SPP_GO);
+	assert_string_equal(w->said, "");
+	end(w);
+}
+
 static void test_hooks_refuse_when_a_plugin_fails(void **state)
 {
 	(void)state;
@@ -447,6 +463,7 @@ int main(void)
 		cmocka_unit_test(test_hooks_change_the_address),
 		cmocka_unit_test(test_hooks_redirect_spam),
 		cmocka_unit_test(test_hooks_refuse_when_a_plugin_fails),
+		cmocka_unit_test(test_hooks_without_variables),
 		cmocka_unit_test(test_hooks_refuse_after_accept_that_failed),
 		cmocka_unit_test(test_hooks_leave_whatever_comes),
 		cmocka_unit_test(test_hooks_show_no_odd_name),
