@@ -162,7 +162,7 @@ static void check(const struct spp_options *o)
 		usage("which server?", "");
 	if (o->connect && o->program[0])
 		usage("--connect, or a program, not both", "");
-	if ((o->connect || has_friends(o->program)) && !o->local_domains)
+	if ((o->connect || o->friends) && !o->local_domains)
 		usage("this server wants --local-domains: the domains that "
 		      "mail is taken for from everybody",
 		    "");
@@ -219,6 +219,7 @@ void spp_options_read(struct spp_options *o, int argc, char **argv)
 					: option);
 	}
 	o->program = argv + optind;
+	o->friends = has_friends(o->program);
 	check(o);
 	o->local_path = spp_in_home(o, o->local_domains);
 	o->certificate_path = spp_in_home(o, o->certificate);

@@ -27,7 +27,8 @@ struct spp_options {
 	int64_t plugin_limit; /* ms */
 	int64_t limit;        /* ms that a client or server may be silent */
 	bool verbose;
-	bool check; /* only look */
+	bool check;   /* only look */
+	bool friends; /* the server is Sendmail's or Exim's -bs */
 	char **program;
 	/* Of local_domains, certificate and key (or that is in the
 	 * certificate's), from the root. */

@@ -59,6 +59,8 @@ static enum spp_next fail(
  */
 static bool queue_needs_nothing(const struct spp_session *s)
 {
+	if (s->options->friends)
+		return true; /* they know no QMAILQUEUE */
 	if (spp_vars_get(s->vars, "QMAILQUEUE"))
 		return false;
 	AUTO_FREE char *program = spp_in_home(s->options, SPP_QUEUE_DEFAULT);
