@@ -3,16 +3,18 @@
  * spp - what relaypass-spp costs in front of a server, against the same server
  * without it, and a plugin's run against posix_spawn of the same program.
  *
- *     bench-spp SERVER RELAYPASS-SPP HOME ROUNDS
+ *     bench-spp SERVER RELAYPASS-SPP HOME ROUNDS SOCKET LEASED
  *     bench-spp -s ROUNDS SERVER [ARGUMENTS] -- WRAPPER [ARGUMENTS]
  *
  * Sessions come from several clients at once and are queued by HOME's
- * bin/qmail-queue, which syncs as qmail's does, and is taken for it; for
- * "told" ones it is a QMAILQUEUE, which must hear of what plugins did; "alone"
- * comes from one client, and "unqueued" ones are thrown away, so that nothing
- * but SMTP is left. Bare and wrapped take turns, so that both meet the same
- * noise. Prints "NAME VALUE" lines; ratios are medians of the turns' ratios.
- * The second form is for any server: sessions only.
+ * bin/qmail-queue, which syncs as qmail's does, and is taken for it. They come
+ * from a stranger, for a domain that is listed; "leased" ones from LEASED, an
+ * address with a lease at the relaypassd of SOCKET, for one that is not. For
+ * "told" ones the queue program is a QMAILQUEUE, which must hear of what
+ * plugins did; "alone" comes from one client, and "unqueued" ones are thrown
+ * away, so that nothing but SMTP is left. Bare and wrapped take turns, so that
+ * both meet the same noise. Prints "NAME VALUE" lines; ratios are medians of
+ * the turns' ratios. The second form is for any server: sessions only.
  */
 #include <fcntl.h>
 #include <spawn.h>
@@ -46,6 +48,10 @@ enum {
 };
 
 extern char **environ;
+
+static const char rcpt_here[] = "RCPT TO:<bob@test.example>\r\n";
+static const char rcpt_there[] = "RCPT TO:<bob@foreign.example>\r\n";
+static const char *rcpt = rcpt_here;
 
 struct peer {
 	pid_t pid;
@@ -114,7 +120,7 @@ static double end(struct peer p)
 static void envelope(struct peer p)
 {
 	say(p, "MAIL FROM:<alice@test.example>\r\n", '2');
-	say(p, "RCPT TO:<bob@test.example>\r\n", '2');
+	say(p, rcpt, '2');
 	say(p, "DATA\r\n", '3');
 }
 
@@ -169,7 +175,7 @@ static double commands(char *const *argv)
 	say(p, "MAIL FROM:<alice@test.example>\r\n", '2');
 	start = now();
 	for (int i = 0; i < COMMANDS; i++)
-		say(p, "RCPT TO:<bob@test.example>\r\n", '2');
+		say(p, rcpt, '2');
 	start = now() - start;
 	(void)end(p);
 	return start / COMMANDS;
@@ -267,7 +273,7 @@ static double median(double *values, int n)
 static int usage(void)
 {
 	fprintf(stderr,
-	    "usage: bench-spp SERVER RELAYPASS-SPP HOME ROUNDS\n"
+	    "usage: bench-spp SERVER RELAYPASS-SPP HOME ROUNDS SOCKET LEASED\n"
 	    "       bench-spp -s ROUNDS SERVER [ARGUMENTS] -- WRAPPER "
 	    "[ARGUMENTS]\n");
 	return 100;
@@ -280,11 +286,13 @@ static int rounds_of(const char *text)
 	return rounds > 0 && rounds <= ROUNDS_MAX ? (int)rounds : 0;
 }
 
+static const char stranger[] = "192.0.2.1";
+
 static void set_environment(void)
 {
 	(void)unsetenv("QMAILQUEUE");
-	(void)setenv("RELAYCLIENT", "", 1);
-	(void)setenv("TCPREMOTEIP", "192.0.2.1", 1);
+	(void)unsetenv("RELAYCLIENT");
+	(void)setenv("TCPREMOTEIP", stranger, 1);
 }
 
 /* The arguments from SERVER on. */
@@ -310,19 +318,20 @@ static int compare_sessions(int rounds, char **bare)
 
 int main(int argc, char **argv)
 {
-	char home[REPLY];
+	char home[REPLY], socket[REPLY];
 	double q[ROUNDS_MAX], o[ROUNDS_MAX], t[ROUNDS_MAX], a[ROUNDS_MAX],
-	    b[ROUNDS_MAX], c[ROUNDS_MAX], d[ROUNDS_MAX];
+	    b[ROUNDS_MAX], c[ROUNDS_MAX], d[ROUNDS_MAX], l[ROUNDS_MAX];
 	int rounds;
 
 	if (argc > 3 && strcmp(argv[1], "-s") == 0)
 		return compare_sessions(rounds_of(argv[2]), argv + 3);
-	rounds = argc == 5 ? rounds_of(argv[4]) : 0;
+	rounds = argc == 7 ? rounds_of(argv[4]) : 0;
 	if (rounds == 0)
 		return usage();
 	char *const bare[] = { argv[1], NULL };
-	char *const wrapped[] = { argv[2], home, argv[1], NULL };
+	char *const wrapped[] = { argv[2], home, socket, argv[1], NULL };
 
+	(void)snprintf(socket, sizeof(socket), "--socket=%s", argv[5]);
 	(void)snprintf(home, sizeof(home), "--home=%s", argv[3]);
 	must(chdir(argv[3]) == 0);
 	set_environment();
@@ -334,6 +343,14 @@ int main(int argc, char **argv)
 		q[i] = one / sessions(wrapped, CLIENTS);
 		one = sessions(bare, 1);
 		o[i] = one / sessions(wrapped, 1);
+		rcpt = rcpt_there;
+		(void)setenv("TCPREMOTEIP", argv[6], 1);
+		(void)setenv("RELAYCLIENT", "", 1);
+		one = sessions(bare, CLIENTS);
+		(void)unsetenv("RELAYCLIENT");
+		l[i] = one / sessions(wrapped, CLIENTS);
+		(void)setenv("TCPREMOTEIP", stranger, 1);
+		rcpt = rcpt_here;
 		(void)setenv("QMAILQUEUE", "bin/qmail-queue", 1);
 		one = sessions(bare, CLIENTS);
 		t[i] = one / sessions(wrapped, CLIENTS);
@@ -350,6 +367,7 @@ int main(int argc, char **argv)
 	}
 	printf("session-throughput %.3f\n", median(q, rounds));
 	printf("session-throughput-alone %.3f\n", median(o, rounds));
+	printf("session-throughput-leased %.3f\n", median(l, rounds));
 	printf("session-throughput-told %.3f\n", median(t, rounds));
 	printf("session-throughput-unqueued %.3f\n", median(a, rounds));
 	printf("added-us-a-command %.1f\n", median(b, rounds) * 1e6);
