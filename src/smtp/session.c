@@ -125,7 +125,8 @@ bool spp_hook_stops(struct spp_session *s, enum spp_section section,
 
 const char *spp_relayclient(const struct spp_session *s)
 {
-	if (s->options->no_relay)
+	/* A lease counts when it was asked for this mail. */
+	if (s->options->no_relay || (s->granted && s->due))
 		return NULL;
 	return s->options->frozen_relayclient
 		   ? s->frozen
@@ -338,8 +339,7 @@ static enum spp_next next_command(struct spp_session *s)
 
 int spp_session_run(const struct spp_session_env *env)
 {
-	/* Two wires and replies: too large for the stack, and mostly never
-	 * touched. */
+	/* Two wires: too large for the stack, and mostly never touched. */
 	static struct spp_session session;
 	struct spp_session *s = &session;
 	struct spp_hooks_env hooks = { .plan = env->plan,
@@ -351,7 +351,7 @@ int spp_session_run(const struct spp_session_env *env)
 	s->env = env;
 	s->options = env->options;
 	s->vars = env->vars;
-	s->watched = spp_is_watched(s);
+	spp_find_watchers(s);
 	hooks.vars = s->watched ? s->vars : NULL;
 	s->hooks = spp_hooks_new(&hooks);
 	spp_wire_begin(

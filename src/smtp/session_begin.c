@@ -55,29 +55,31 @@ static enum spp_next fail(
  * by its queue program, from a file that has no name.
  */
 
-/* A program more for each message is a twentieth of a session (docs/speed.md).
- */
-static bool queue_needs_nothing(const struct spp_session *s)
-{
-	if (s->options->friends)
-		return true; /* they know no QMAILQUEUE */
-	if (spp_vars_get(s->vars, "QMAILQUEUE"))
-		return false;
-	AUTO_FREE char *program = spp_in_home(s->options, SPP_QUEUE_DEFAULT);
-	AUTO_FREE char *queue = spp_in_home(s->options, SPP_QUEUE_DIRECTORY);
-
-	return spp_queue_is_qmails(program, queue);
-}
-
 bool spp_has_plugins(const struct spp_session *s)
 {
 	return s->env->plan && s->env->plan->count > 0;
 }
 
-bool spp_is_watched(const struct spp_session *s)
+/* A program more for each message is a twentieth of a session (docs/speed.md).
+ * Sendmail and Exim know no QMAILQUEUE; qmail's own sendmail -bs does. */
+static bool queue_is_told(const struct spp_session *s)
 {
-	return spp_has_plugins(s) ||
-	       (!s->options->connect && !queue_needs_nothing(s));
+	if (s->options->connect)
+		return false;
+	if (spp_vars_get(s->vars, "QMAILQUEUE"))
+		return true;
+	AUTO_FREE char *program = spp_in_home(s->options, SPP_QUEUE_DEFAULT);
+	AUTO_FREE char *queue = spp_in_home(s->options, SPP_QUEUE_DIRECTORY);
+
+	if (s->options->friends && access(program, F_OK) < 0 && errno == ENOENT)
+		return false;
+	return spp_has_plugins(s) || !spp_queue_is_qmails(program, queue);
+}
+
+void spp_find_watchers(struct spp_session *s)
+{
+	s->queue_told = queue_is_told(s);
+	s->watched = s->queue_told || spp_has_plugins(s);
 }
 
 /* Its buffers are no part of a session that has nothing to prepare. */
@@ -112,7 +114,7 @@ static enum spp_next start(struct spp_session *s)
 
 	/* The first that is set: there is room. */
 	must(spp_vars_set(vars, "RELAYCLIENT", ""));
-	good = (!s->watched || queue_prepare(s, vars, &err) == 0) &&
+	good = (!s->queue_told || queue_prepare(s, vars, &err) == 0) &&
 	       spp_server_start(&s->server, s->options->program,
 		   spp_vars_environ(vars), s->queue_fd, BEGIN_MS, &err) == 0;
 

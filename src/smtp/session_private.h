@@ -26,11 +26,12 @@ struct spp_session {
 	struct spp_extensions extensions;
 	char *frozen; /* RELAYCLIENT at the beginning; NULL: it was not set */
 	bool failed;  /* to begin */
-	bool watched; /* plugins, or the queue program, see the variables */
-	bool told;    /* why relaypassd was not asked */
-	bool granted; /* RELAYCLIENT stands for a lease */
-	bool due;     /* relaypassd may have changed its mind since */
-	bool mail;    /* the server has a sender, and */
+	bool queue_told; /* the queue program hears of the variables, */
+	bool watched;    /* or they do, or plugins see them */
+	bool told;       /* why relaypassd was not asked */
+	bool granted;    /* RELAYCLIENT stands for a lease */
+	bool due;        /* relaypassd may have changed its mind since */
+	bool mail;       /* the server has a sender, and */
 	size_t recipients;
 	bool authenticated, tls;
 	pid_t tls_pid;  /* of relaypass-spp-tls; 0: none */
@@ -43,7 +44,7 @@ struct spp_session {
 	 * a hundredth of a session. */
 	struct spp_wire client;
 	struct spp_server server;
-	char said[SPP_SAID_MAX];
+	char said[SPP_SAID_MAX]; /* for --connect only */
 };
 
 /* A reply: plugins have set more variables than there is room for. */
@@ -90,8 +91,8 @@ enum spp_next spp_log_in(struct spp_session *s);
  * cannot be told. */
 bool spp_queue_tell(struct spp_session *s);
 bool spp_has_plugins(const struct spp_session *s);
-/* Whether they, or the queue program, see the variables. */
-bool spp_is_watched(const struct spp_session *s);
+/* Who sees the variables: sets queue_told and watched. */
+void spp_find_watchers(struct spp_session *s);
 /* The server, the plugins of [connection], and the greeting. */
 enum spp_next spp_begin(struct spp_session *s);
 

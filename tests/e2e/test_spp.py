@@ -151,27 +151,29 @@ def to(talk, recipient):
 
 
 @contextlib.contextmanager
-def asked_session(home, tmp_path, answers, options=()):
+def asked_session(home, tmp_path, answers, options=(), env=()):
     """A session, and the questions of it so far."""
     behave = [answerer.says(a.encode() + b"\n") for a in answers]
     daemon = answerer.Answerer(
         tmp_path / "ask", lambda *a: behave[len(daemon.questions)](*a))
     try:
-        with session(home, options=[f"--socket={daemon.path}", *options]) \
-                as (talk, _):
+        with session(home, env=env, options=[
+                f"--socket={daemon.path}", *options]) as (talk, _):
             begin(talk)
             yield talk, daemon.questions
     finally:
         daemon.close()
 
 
-def test_relaypassd_is_asked_when_the_answer_matters(home, tmp_path):
+@pytest.mark.parametrize("options", [[], ["--frozen-relayclient"], [
+    "--local-domains=control/rcpthosts"]])
+def test_relaypassd_is_asked_when_the_answer_matters(home, tmp_path, options):
     """Once a mail, for the first recipient that a stranger may not reach; of
     several mails the later ones hear that the lease has ended."""
     own_queue(home)
     home.write("control/percenthack", "listed.example\n")
     with asked_session(home, tmp_path, ["allow 0 lease", "none", "allow 0 lease",
-                                        "none"]) as (talk, questions):
+                                        "none"], options) as (talk, questions):
         for recipients, count in (
                 ({"b@test.example": "250"}, 0),
                 ({"b@test.example": "250", "b@foreign.example": "250",
@@ -186,6 +188,52 @@ def test_relaypassd_is_asked_when_the_answer_matters(home, tmp_path):
                 assert to(talk, recipient) == code, recipient
             assert questions == [b"check 192.0.2.7\n"] * count
             talk.ask("RSET")
+
+
+def test_a_lease_of_another_mail_does_not_count(home, tmp_path):
+    """Not in the log either, where nobody asked."""
+    own_queue(home)
+    with asked_session(home, tmp_path, ["allow 0 lease"], ["-v"]) \
+            as (talk, questions):
+        talk.ask("MAIL FROM:<a@elsewhere.example>")
+        assert to(talk, "b@foreign.example") == "250"
+        talk.ask("RSET")
+        talk.ask("MAIL FROM:<a@elsewhere.example>")
+        assert to(talk, "b@test.example") == "250"
+        assert len(questions) == 1
+    log = home.log.read_text("latin-1")
+    assert "relays: b@foreign.example" in log and "b@test.example" not in log
+
+
+def test_who_has_logged_in_is_not_asked_about(home, tmp_path):
+    """AUTH outlives a lease that was there before it."""
+    own_queue(home)
+    home.write("control/smtpplugins", "")
+    with asked_session(home, tmp_path, ["allow 0 lease"],
+                       ["--auth-without-tls"], ["SMTPD_AUTH=1"]) \
+            as (talk, questions):
+        for code in ("235", "503"):
+            talk.ask("MAIL FROM:<a@elsewhere.example>")
+            assert to(talk, "b@foreign.example") == "250"
+            talk.ask("RSET")
+            assert talk.ask("AUTH PLAIN AGFsaWNlAHNlY3JldA==")[0][:3] == code
+        assert len(questions) == 1
+
+
+def test_a_relaypassd_that_hangs_is_asked_once_a_mail(home, tmp_path):
+    own_queue(home)
+    daemon = answerer.Answerer(tmp_path / "ask", answerer.hangs)
+    try:
+        with session(home, options=[f"--socket={daemon.path}"]) as (talk, _):
+            begin(talk)
+            talk.ask("MAIL FROM:<a@elsewhere.example>")
+            for recipient, code in (
+                    ("b@test.example", "250"), ("b@foreign.example", "553"),
+                    ("c@foreign.example", "553"), ("c@test.example", "250")):
+                assert to(talk, recipient) == code
+            assert len(daemon.questions) == 1
+    finally:
+        daemon.close()
 
 
 @pytest.mark.parametrize("plugins, options", [

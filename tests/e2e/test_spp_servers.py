@@ -60,6 +60,19 @@ def rcpt(machine, *recipients):
         client.hang_up(name="s")
 
 
+PLUGINS = ("[rcpt]\n:echo STRIED=yes\n", "")
+
+
+def have_plugins(machine, text):
+    machine.host.write(f"{spp.HOME}/control/smtpplugins", text)
+
+
+@pytest.fixture(name="plugins", params=PLUGINS, ids=["plugins", "none"])
+def choose_plugins(request, machine):
+    have_plugins(machine, request.param)
+
+
+@pytest.mark.usefixtures("plugins")
 @pytest.mark.parametrize("way", WAYS_OUT)
 def test_strangers_ways_out(machine, way):
     assert rcpt(machine, way)[0] in (553, 555)
@@ -104,9 +117,8 @@ def test_whom_exim_believes(machine, account):
 
 def test_o_lets_one_recipient_through(machine):
     """In the middle of a mail: what was taken before stays taken."""
-    machine.host.write(f"{spp.HOME}/control/smtpplugins",
-                       '[rcpt]\n:case "$SMTPRCPTTO" in via-o@*) echo O;; '
-                       'esac\n')
+    have_plugins(machine, '[rcpt]\n:case "$SMTPRCPTTO" in via-o@*) echo O;; '
+                          'esac\n')
     assert rcpt(machine, "alice@test.example", "someone@foreign.example",
                 "via-o@foreign.example", "someone@foreign.example",
                 "alice@test.example") == [250, 553, 250, 553, 250]
@@ -126,9 +138,8 @@ def test_o_lets_one_recipient_through(machine):
 
 
 def test_a_plugin_sends_a_local_recipient_elsewhere(machine):
-    machine.host.write(f"{spp.HOME}/control/smtpplugins",
-                       '[rcpt]\n:case "$SMTPRCPTTO" in moved@*) '
-                       'echo Cnew@foreign.example;; esac\n')
+    have_plugins(machine, '[rcpt]\n:case "$SMTPRCPTTO" in moved@*) '
+                          'echo Cnew@foreign.example;; esac\n')
     assert rcpt(machine, "moved@test.example", "moved@foreign.example",
                 "alice@test.example") == [250, 553, 250]
 
@@ -155,23 +166,31 @@ def test_by_hand(machine):
 
 
 def test_a_lease_ends_inside_a_session(machine):
+    """Of two sessions, with plugins and without."""
     client = machine.customer
     address = "203.0.113.7"
+    names = dict(zip(PLUGINS, "cd"))
 
-    def rcpt_after_mail():
-        client.smtp_mail(name="c", sender="alice@test.example")
-        code = client.smtp_rcpt(name="c",
+    def rcpt_after_mail(name):
+        client.smtp_mail(name=name, sender="alice@test.example")
+        code = client.smtp_rcpt(name=name,
                                 recipient="someone@foreign.example")["code"]
-        client.smtp_reset(name="c")
+        client.smtp_reset(name=name)
         return code
 
-    client.smtp_open(**client.ends(matrix.FAMILIES[0]), name="c",
-                     port=machine.ports["spp"])
+    def all_say(code):
+        return [rcpt_after_mail(name) for name in names.values()] == [code] * 2
+
+    for plugins, name in names.items():
+        have_plugins(machine, plugins)
+        client.smtp_open(**client.ends(matrix.FAMILIES[0]), name=name,
+                         port=machine.ports["spp"])
     try:
-        assert rcpt_after_mail() == 553
+        assert all_say(553)
         machine.log_in(None, address)
-        lab.wait_for(lambda: rcpt_after_mail() == 250, "the lease counts")
+        lab.wait_for(lambda: all_say(250), "the lease counts")
         machine.end_leases(None)
-        lab.wait_for(lambda: rcpt_after_mail() == 553, "its end counts")
+        lab.wait_for(lambda: all_say(553), "its end counts")
     finally:
-        client.hang_up(name="c")
+        for name in names.values():
+            client.hang_up(name=name)

@@ -10,8 +10,10 @@
 
 #include <cmocka.h>
 
+#include <poll.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/mem.h"
@@ -251,13 +253,17 @@ static void test_spp_wire_room_is_written_in_order(void **state)
 	char *room;
 
 	(void)state;
-	assert_int_equal(spp_wire_puts(&wire, "one "), SPP_WIRE_GOOD);
-	room = spp_wire_room(&wire, SPP_WIRE_SIZE);
-	memcpy(room, "two ", 4);
-	spp_wire_wrote(&wire, 4);
-	assert_int_equal(spp_wire_puts(&wire, "three"), SPP_WIRE_GOOD);
+	for (size_t len = 4; len <= SPP_WIRE_SIZE; len += SPP_WIRE_SIZE - 4) {
+		assert_int_equal(spp_wire_puts(&wire, "one "), SPP_WIRE_GOOD);
+		room = spp_wire_room(&wire, len);
+		assert_non_null(room);
+		for (size_t i = 0; i < len; i++)
+			room[i] = 'x';
+		spp_wire_wrote(&wire, 4);
+		assert_int_equal(spp_wire_puts(&wire, " two "), SPP_WIRE_GOOD);
+	}
 	spp_wire_end(&wire, 0);
-	heard("one two three");
+	heard("one xxxx two one xxxx two ");
 }
 
 static void test_spp_wire_room_needs_somebody_who_reads(void **state)
@@ -272,13 +278,46 @@ static void test_spp_wire_room_needs_somebody_who_reads(void **state)
 /* Whoever closes while bytes are unread takes back what he said. */
 static void test_spp_wire_end_hears_him_out(void **state)
 {
+	int kept = dup(wire.in);
+	char left;
+
 	(void)state;
 	SAY("what nobody reads\r\n");
 	assert_int_equal(shutdown(peer, SHUT_WR), 0);
 	assert_int_equal(spp_wire_puts(&wire, "bye\r\n"), SPP_WIRE_GOOD);
 	spp_wire_end(&wire, LIMIT);
 	assert_int_equal(wire.in, -1);
+	assert_int_equal(recv(kept, &left, 1, MSG_DONTWAIT), 0);
+	(void)close(kept);
 	heard("bye\r\n");
+}
+
+/* Says a byte now and then, until nobody is there (0) or all is said. */
+static int drip(void)
+{
+	for (int i = 0; i < LIMIT; i++) {
+		if (send(peer, "x", 1, MSG_NOSIGNAL) != 1)
+			return 0;
+		(void)poll(NULL, 0, 1);
+	}
+	return 1;
+}
+
+static void test_spp_wire_end_does_not_hear_out_who_goes_on(void **state)
+{
+	int status;
+	pid_t pid;
+
+	(void)state;
+	pid = fork();
+	if (pid == 0) {
+		spp_wire_close(&wire);
+		_exit(drip());
+	}
+	assert_true(pid > 0);
+	spp_wire_end(&wire, SHORT);
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_int_equal(status, 0);
 }
 
 static void test_spp_wire_end_does_not_wait_for_ever(void **state)
@@ -309,6 +348,7 @@ int main(void)
 		WIRED(test_spp_wire_room_is_written_in_order),
 		WIRED(test_spp_wire_room_needs_somebody_who_reads),
 		WIRED(test_spp_wire_end_hears_him_out),
+		WIRED(test_spp_wire_end_does_not_hear_out_who_goes_on),
 		WIRED(test_spp_wire_end_does_not_wait_for_ever),
 	};
 
