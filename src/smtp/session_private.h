@@ -40,8 +40,8 @@ struct spp_session {
 	/* HELO, MAIL and each RCPT that the server took, with their NULs. */
 	size_t hello_len, said_len;
 	char address[INET6_ADDRSTRLEN];
-	/* What is large, and mostly never touched, comes last: a page fault is
-	 * a hundredth of a session. */
+	/* What is large, and mostly never touched, comes last: so the small
+	 * ones stand on one page, and cost one fault. */
 	struct spp_wire client;
 	struct spp_server server;
 	char said[SPP_SAID_MAX]; /* for --connect only */
