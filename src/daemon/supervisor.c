@@ -7,6 +7,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
@@ -58,7 +59,20 @@ static int make_directory(
 	return 0;
 }
 
-/* The pid file stays locked while we live: the proof for a second instance. */
+static bool is_alive(const char *number)
+{
+	long pid = strtol(number, NULL, 10);
+
+	/* None yet: somebody begins at this moment. */
+	return pid <= 0 || pid > INT_MAX || kill((pid_t)pid, 0) == 0 ||
+	       errno != ESRCH;
+}
+
+/*
+ * The pid file stays locked while we live: the proof for a second instance. A
+ * child has that lock, too, until it has closed what is not its own; so who was
+ * killed while he forked leaves it for a moment.
+ */
 static int lock_pid_file(const char *run, struct err *err)
 {
 	char path[PATH_SIZE], text[32];
@@ -70,14 +84,17 @@ static int lock_pid_file(const char *run, struct err *err)
 	if (fd < 0)
 		return err_errno(err, EXIT_USER, errno,
 		    "cannot write the pid file %s", path);
-	if (flock(fd, LOCK_EX | LOCK_NB) < 0) {
+	for (int waited = 0; flock(fd, LOCK_EX | LOCK_NB) < 0;
+	     waited += ORPHANS_LOOK_MS) {
 		n = pread(fd, text, sizeof(text) - 1, 0);
 		text[n > 0 ? n : 0] = '\0';
 		text[strcspn(text, "\n")] = '\0';
-		return err_set(err, EXIT_AGAIN,
-		    "another relaypassd (pid %s) runs with %s; stop it first, "
-		    "or set another run-directory",
-		    text, run);
+		if (waited >= ORPHANS_MS || is_alive(text))
+			return err_set(err, EXIT_AGAIN,
+			    "another relaypassd (pid %s) runs with %s; stop it "
+			    "first, or set another run-directory",
+			    text, run);
+		(void)poll(NULL, 0, ORPHANS_LOOK_MS);
 	}
 	return take_fd(&fd);
 }

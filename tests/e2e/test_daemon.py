@@ -3,6 +3,7 @@
 instance, a full disk, a damaged ledger, no descriptors left."""
 
 import contextlib
+import fcntl
 import os
 import pathlib
 import shutil
@@ -203,6 +204,13 @@ def looks(pid):
     return int(status.partition("\nvoluntary_ctxt_switches:")[2].split()[0])
 
 
+def wait_while_it_looks(daemon):
+    pid = daemon.process.pid
+    daemon.wait(lambda: not daemon.process.running() or looks(pid) > 10,
+                "it looks again and again")
+    assert daemon.process.running(), daemon.process.output()
+
+
 @contextlib.contextmanager
 def started_over(daemon):
     """A killed one's keeper holds ledger and sockets, and does not end before
@@ -216,10 +224,7 @@ def started_over(daemon):
         daemon.process.signal(signal.SIGKILL)
         daemon.process.wait()
         daemon.launch()
-        pid = daemon.process.pid
-        daemon.wait(lambda: not daemon.process.running() or looks(pid) > 10,
-                    "it looks again and again")
-        assert daemon.process.running(), daemon.process.output()
+        wait_while_it_looks(daemon)
         yield killed, keeper
     finally:
         os.kill(keeper, signal.SIGCONT)
@@ -231,6 +236,22 @@ def test_daemon_waits_for_what_a_killed_one_left(still):
         assert lab.is_running(keeper)
     daemon.wait(daemon.ready, "relaypassd answers")
     assert not lab.is_running(keeper)
+
+
+def test_daemon_waits_for_what_a_killed_one_was_forking(still, place):
+    """A child holds its parent's lock on the pid file until it has closed it."""
+    daemon = still
+    daemon.start()
+    daemon.stop()
+    with subprocess.Popen(["true"]) as killed:
+        killed.wait()
+    with open(place / "relaypassd.pid", "w", encoding="ascii") as file:
+        file.write(f"{killed.pid}\n")
+        file.flush()
+        fcntl.flock(file, fcntl.LOCK_EX)
+        daemon.launch()
+        wait_while_it_looks(daemon)
+    daemon.wait(daemon.ready, "relaypassd answers")
 
 
 def test_daemon_ended_while_it_waits_leaves_no_number_of_its_own(still, place):
