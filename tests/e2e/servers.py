@@ -183,11 +183,12 @@ class Debian:
         return example()
 
     def forget_logins(self):
-        # rsyslog keeps the file open for appending.
-        log = self.host.path(self.mail_log)
-        if log.exists():
-            with open(log, "w", encoding="ascii"):
-                pass
+        # rsyslog keeps the files open for appending.
+        for name in (self.mail_log, "/var/log/syslog"):
+            log = self.host.path(name)
+            if log.exists():
+                with open(log, "w", encoding="ascii"):
+                    pass
 
 
 def example():

@@ -142,9 +142,11 @@ def test_what_it_prints_is_for_people_too(site):
     assert max(map(len, done.stdout.splitlines())) <= 120
 
 
-def test_it_names_lines_below_only_when_there_are_some(host):
-    host.install()
-    done = host.run(RELAYPASS, "doctor", check=False)
+def test_it_names_lines_below_only_when_there_are_some(tmp_path):
+    """On a machine where nobody has set anything up."""
+    with contextlib.closing(lab.Host(tmp_path)) as host:
+        host.install()
+        done = host.run(RELAYPASS, "doctor", check=False)
     assert done.returncode == 1
     assert f"there is no {CONF}" in done.stdout
     assert "source " not in done.stdout and "To begin" not in done.stdout

@@ -100,6 +100,12 @@ def wait_for(site, topic, name, limit=lab.LIMIT, **wanted):
 
 
 def test_a_missing_table_is_told_with_its_statement(site):
+    running = site.process is not None
+    if running:
+        site.stop()
+    for table, in site.postgresql.execute(
+            "SELECT tablename FROM pg_tables WHERE tableowner = 'owner'"):
+        site.postgresql.execute(f"DROP TABLE {table}")
     verdict, text = said(site, "databases", "export panel (sql): ")
     assert verdict == "do" and "CREATE TABLE" in text
     assert said(site, "databases", "export nodes (redis)")[0] == "good"
@@ -108,6 +114,8 @@ def test_a_missing_table_is_told_with_its_statement(site):
     assert findings(site, "lag") == []
     make_table(site)
     assert said(site, "databases", "export panel (sql)")[0] == "good"
+    if running:
+        site.start()
 
 
 def test_a_missing_right_is_told(site):

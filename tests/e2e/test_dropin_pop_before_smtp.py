@@ -65,12 +65,15 @@ class OldSite(servers.Private):
                 "check_client_access hash:/etc/postfix/pop-before-smtp, "
                 "reject_unauth_destination"):
             self.host.run("postconf", "-e", setting)
-        # As the predecessor left it: root's, and with an entry that is over.
+        self.leave_database()
+        self.host.daemon("postfix", "start")
+        lab.wait_for(lambda: self.host.listens(25), "Postfix listens")
+
+    def leave_database(self):
+        """As the predecessor did: root's, and with an entry that is over."""
         self.host.write("/run/old", "203.0.113.99 ok\n")
         self.host.run("sh", "-c", "postmap hash:/run/old && "
                       f"mv /run/old.db {DB}")
-        self.host.daemon("postfix", "start")
-        lab.wait_for(lambda: self.host.listens(25), "Postfix listens")
 
 
 @pytest.fixture(scope="module", name="site")
@@ -146,6 +149,7 @@ def found(host, key):
 
 def test_postfix_relays_after_a_login_and_until_its_end(site, host):
     host.write(CONFIG, OLD_CONFIG)
+    site.leave_database()
     assert found(host, "203.0.113.99") == "ok\n"
     done = run(host, f"--daemon={PID_FILE}", f"--logto={OWN_LOG}",
                "--watchlog", LOG)

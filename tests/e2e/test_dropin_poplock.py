@@ -35,11 +35,15 @@ def make_chain(host):
     process.kill_all()
 
 
+def forget_leases(chain):
+    chain.run("rm", "-rf", "/var/lib/relaypass", "/run/relaypass")
+
+
 @pytest.fixture(name="readlog")
 def make_readlog(chain, tmp_path):
     """readlog(arguments) starts it and waits until it serves."""
     started = []
-    chain.run("rm", "-rf", "/var/lib/relaypass", "/run/relaypass")
+    forget_leases(chain)
 
     def start(*argv):
         process = chain.start([lab.program("readlog"), *argv],
@@ -149,6 +153,7 @@ def test_without_a_daemon_it_is_told_what_to_start(chain):
 
 def test_a_host_without_the_group(chain, tmp_path):
     """relaylock could not ask: that is told, and all else goes on."""
+    forget_leases(chain)
     groups = chain.path("/etc/group").read_text(encoding="ascii")
     chain.write("/etc/group", "".join(
         row for row in groups.splitlines(True)

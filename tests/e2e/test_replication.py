@@ -78,12 +78,25 @@ class Site(replicas.Replicas):
             node.clock.advance(ms)
 
 
-@pytest.fixture(name="site", scope="module")
-def make_site(tmp_path_factory):
+@contextlib.contextmanager
+def running(tmp_path_factory):
     with contextlib.ExitStack() as stack:
         site = Site(tmp_path_factory.mktemp("site"), stack,
                     carriers.Redis(), TTL)
         site.wait_joined()
+        yield site
+
+
+@pytest.fixture(name="site", scope="module")
+def make_site(tmp_path_factory):
+    with running(tmp_path_factory) as site:
+        yield site
+
+
+@pytest.fixture(name="leaving")
+def make_leaving(tmp_path_factory):
+    """One of its own, for whoever leaves the others' time for good."""
+    with running(tmp_path_factory) as site:
         yield site
 
 
@@ -194,7 +207,8 @@ def test_one_line_each_way(site):
         other.wait_leased("198.51.100.50", replicas.HEALED)
 
 
-def test_nobody_relays_when_the_lease_is_over(site):
+def test_nobody_relays_when_the_lease_is_over(leaving):
+    site = leaving
     address = site.log_in("ipv4", "last")
     for node in site.nodes:
         node.wait_leased(address)

@@ -117,3 +117,5 @@ def test_a_version_mismatch_looks_as_the_document_says(site):
         finally:
             process.kill_all()
             lab.wait_for(lambda: not host.listens(25), "it ends")
+    host.run("rm", "/etc/mail/popip.db")
+    site.build(MAPS)

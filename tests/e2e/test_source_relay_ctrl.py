@@ -296,6 +296,7 @@ def test_the_example_runs(host, relaypassd, pop):
     host.run("useradd", "--system", "--user-group", "postfix", check=False)
     host.run("mkdir", "-p", "/var/spool/postfix")
     # As docs/sources/relay-ctrl.md says, for the POP server of this test.
+    host.run("mkdir", "-p", "/etc/relaypass")
     host.run("sh", "-c", f'rm -f {KEYS}; umask 077; echo "203.0.113.7 '
              f'{KEY.decode()}" >>{KEYS}')
     text = (lab.EXAMPLES / "relaypass-relay-ctrl.conf").read_text(

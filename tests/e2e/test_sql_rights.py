@@ -121,6 +121,12 @@ def test_the_right_to_make_the_table(site):
     configure(site, "create-table = yes")
     code, text = site.test_configuration()
     assert code == 100 and "denied" in text and "run: GRANT" in text, text
-    site.engine.execute(blocks(site.engine.kind)[1], database="mail")
-    start(site)
-    wait_row(site, "relaypass_leases")
+    grants = blocks(site.engine.kind)[1]
+    site.engine.execute(grants, database="mail")
+    try:
+        start(site)
+        wait_row(site, "relaypass_leases")
+    finally:
+        site.engine.execute(
+            grants.replace("GRANT ", "REVOKE ").replace(" TO ", " FROM "),
+            database="mail")
