@@ -202,6 +202,8 @@ class MariaDB(Server):
 
     def argv(self):
         words = ["mariadbd", "--no-defaults", f"--datadir={self.data}",
+                 # Each removes at its start what others left in theirs.
+                 f"--tmpdir={self.data}",
                  f"--socket={self.socket}", f"--port={self.port}",
                  f"--bind-address={self.host}", "--skip-name-resolve",
                  f"--pid-file={self.directory}/mariadb.pid", "--skip-log-bin",
