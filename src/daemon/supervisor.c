@@ -59,6 +59,14 @@ static int make_directory(
 	return 0;
 }
 
+static int orphans_stay(const char *path, struct err *err)
+{
+	return err_set(err, EXIT_AGAIN,
+	    "processes of a relaypassd that was killed do not end; find them "
+	    "with: fuser %s",
+	    path);
+}
+
 static bool is_alive(const char *number)
 {
 	long pid = strtol(number, NULL, 10);
@@ -89,11 +97,13 @@ static int lock_pid_file(const char *run, struct err *err)
 		n = pread(fd, text, sizeof(text) - 1, 0);
 		text[n > 0 ? n : 0] = '\0';
 		text[strcspn(text, "\n")] = '\0';
-		if (waited >= ORPHANS_MS || is_alive(text))
+		if (is_alive(text))
 			return err_set(err, EXIT_AGAIN,
 			    "another relaypassd (pid %s) runs with %s; stop it "
 			    "first, or set another run-directory",
 			    text, run);
+		if (waited >= ORPHANS_MS)
+			return orphans_stay(path, err);
 		(void)poll(NULL, 0, ORPHANS_LOOK_MS);
 	}
 	return take_fd(&fd);
@@ -139,10 +149,7 @@ static int lock_family(int pid_file, const char *run, struct err *err)
 	for (int waited = 0; (locked = is_family_locked(pid_file)) > 0;
 	     waited += ORPHANS_LOOK_MS) {
 		if (waited >= ORPHANS_MS)
-			return err_set(err, EXIT_AGAIN,
-			    "processes of a relaypassd that was killed do not "
-			    "end; find them with: fuser %s",
-			    path);
+			return orphans_stay(path, err);
 		(void)poll(NULL, 0, ORPHANS_LOOK_MS);
 	}
 	if (locked == 0)
