@@ -9,6 +9,7 @@ Damaged files are in tests/unit/test_journal.c, made by systemd-journal-remote.
 import contextlib
 import os
 import pathlib
+import re
 import signal
 import subprocess
 
@@ -254,7 +255,8 @@ def test_journal_goes_on_through_rotation_vacuum_and_kills(site, relaypassd):
         daemon.wait_leased(f"198.51.100.{i}")
     # A login that was taken twice would have been renewed.
     text = daemon.log.read_text(encoding="utf-8")
-    assert "lease.renew ip=198.51.100." not in text
+    assert not re.search(
+        r"lease\.renew ip=(198\.51\.100\.|203\.0\.113\.1\d\d )", text)
     for i in range(1, number + 1):
         assert text.count(f"lease.grant ip=198.51.100.{i} ") == 1, i
 
