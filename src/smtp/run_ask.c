@@ -52,6 +52,7 @@ bool run_is_address(const char *text)
 
 /* One question: its socket, and when it must be over. */
 struct question {
+	int type; /* SOCK_DGRAM or SOCK_STREAM */
 	int fd;
 	bool waited;
 	long long deadline; /* ms; unset until the first wait */
@@ -135,7 +136,10 @@ static ssize_t receive(struct question *q, char *piece)
 	return n;
 }
 
-/* 1: a whole line that begins with ALLOW. 0: another one. -1: errno. */
+/*
+ * 1: a whole line that begins with ALLOW. 0: another one. -1: errno. A datagram
+ * came whole, however much of it there was room for.
+ */
 static int ask_receive(struct question *q)
 {
 	char line[sizeof(ALLOW)], piece[PIECE_SIZE];
@@ -153,7 +157,7 @@ static int ask_receive(struct question *q)
 		}
 		for (ssize_t i = 0; i < n && used < sizeof(ALLOW) - 1; i++)
 			line[used++] = piece[i];
-		if (memchr(piece, '\n', (size_t)n))
+		if (q->type == SOCK_DGRAM || memchr(piece, '\n', (size_t)n))
 			return used == sizeof(ALLOW) - 1 &&
 			       !memcmp(line, ALLOW, used);
 		total += (size_t)n;
@@ -169,8 +173,8 @@ static int ask_by(int type, const char *path, const char *address)
 	 * Descriptors 0 to 2 may be closed and must stay so: the socket may get
 	 * such a number, but it ends here.
 	 */
-	struct question q = { .fd = socket(AF_UNIX,
-				  type | SOCK_CLOEXEC | SOCK_NONBLOCK, 0) };
+	struct question q = { .type = type,
+		.fd = socket(AF_UNIX, type | SOCK_CLOEXEC | SOCK_NONBLOCK, 0) };
 	int answer = -1;
 
 	if (q.fd < 0)

@@ -53,6 +53,13 @@ def test_run_asks_by_one_datagram(answers, run):
     assert server.questions == [b"check 203.0.113.7\n"]
 
 
+@pytest.mark.parametrize("user", [b"u" * 255, b"%C3" * 255],
+                         ids=["plain", "coded"])
+def test_run_takes_an_answer_with_the_longest_user(answers, run, user):
+    answers(b"allow ttl=1800 user=" + user + b"\n")
+    assert relayclient(run()) == ""
+
+
 @pytest.mark.parametrize("answer", [
     b"none\n", b"tempfail unknown\n", b"error no\n", b"allow", b"allowed\n",
     b"\n", b" allow ttl=1\n", b"x" * 9000])
