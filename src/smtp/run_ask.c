@@ -166,12 +166,20 @@ static int ask_receive(struct question *q)
 	return -1;
 }
 
-static int ask_by(int type, const char *path, const char *address)
+static int exchange(struct question *q, const char *address)
+{
+	return ask_send(q, address) == 0 ? ask_receive(q) : -1;
+}
+
+/* relaypassd would have to keep a connection; a socket of datagrams is ours
+ * alone. */
+static int ask_by(
+    struct run_way *way, int type, const char *path, const char *address)
 {
 	static const struct sockaddr_un any = { .sun_family = AF_UNIX };
 	/*
 	 * Descriptors 0 to 2 may be closed and must stay so: the socket may get
-	 * such a number, but it ends here.
+	 * such a number, but it ends with the way.
 	 */
 	struct question q = { .type = type,
 		.fd = socket(AF_UNIX, type | SOCK_CLOEXEC | SOCK_NONBLOCK, 0) };
@@ -179,44 +187,80 @@ static int ask_by(int type, const char *path, const char *address)
 
 	if (q.fd < 0)
 		return -1;
+	*way = (struct run_way){ true, q.fd, path };
 	/* Without a name nobody could answer a datagram (unix(7), autobind).
 	 * It comes last: from then on, nobody but the daemon reaches us. */
 	if (ask_connect(&q, path) == 0 &&
 	    (type == SOCK_STREAM || bind(q.fd, (const struct sockaddr *)&any,
-					sizeof(any.sun_family)) == 0) &&
-	    ask_send(&q, address) == 0)
-		answer = ask_receive(&q);
-	int saved = errno;
-	close(q.fd);
-	errno = saved;
+					sizeof(any.sun_family)) == 0))
+		answer = exchange(&q, address);
+	if (answer < 0 || type == SOCK_STREAM)
+		run_way_end(way);
 	return answer;
 }
 
 /* 1: may relay. 0: the answer is something else. -1: no answer, errno set. */
-static int ask(const char *path, const char *address)
+static int ask(struct run_way *way, const char *path, const char *address)
 {
 	/* The quicker way first: it says by itself that it is not there. */
-	int answer = ask_by(SOCK_DGRAM, path, address);
+	int answer = ask_by(way, SOCK_DGRAM, path, address);
 
 	if (answer < 0 && errno == EPROTOTYPE)
-		answer = ask_by(SOCK_STREAM, path, address);
+		answer = ask_by(way, SOCK_STREAM, path, address);
+	return answer;
+}
+
+/* True: *answer is what is said. An answer that comes too late would be taken
+ * for the next one's, so a way that failed is none any more. */
+static bool ask_kept(struct run_way *way, const char *address, int *answer)
+{
+	struct question q = { .type = SOCK_DGRAM, .fd = way->fd };
+
+	*answer = exchange(&q, address);
+	if (*answer >= 0)
+		return true;
+	run_way_end(way);
+	/* Else relaypassd was started anew. */
+	return errno == ETIMEDOUT;
+}
+
+void run_way_end(struct run_way *way)
+{
+	int saved = errno;
+
+	if (way->open)
+		(void)close(way->fd);
+	way->open = false;
+	errno = saved;
+}
+
+int run_ask_again(struct run_way *way, const char *socket, const char *address,
+    const char **asked)
+{
+	int answer;
+
+	*asked = way->open ? way->path : socket ? socket : RUN_SOCKET;
+	errno = EINVAL;
+	if (!run_is_address(address))
+		return -1;
+	if (way->open && ask_kept(way, address, &answer))
+		return answer;
+	*asked = socket ? socket : RUN_SOCKET;
+	answer = ask(way, *asked, address);
+	/* Who was killed leaves his socket behind. */
+	if (answer < 0 && !socket &&
+	    (errno == ENOENT || errno == ECONNREFUSED)) {
+		*asked = RUN_SOCKET_ELSE;
+		answer = ask(way, *asked, address);
+	}
 	return answer;
 }
 
 int run_ask(const char *socket, const char *address, const char **asked)
 {
-	int answer;
+	struct run_way way = { 0 };
+	int answer = run_ask_again(&way, socket, address, asked);
 
-	*asked = socket ? socket : RUN_SOCKET;
-	errno = EINVAL;
-	if (!run_is_address(address))
-		return -1;
-	answer = ask(*asked, address);
-	/* Who was killed leaves his socket behind. */
-	if (answer < 0 && !socket &&
-	    (errno == ENOENT || errno == ECONNREFUSED)) {
-		*asked = RUN_SOCKET_ELSE;
-		answer = ask(*asked, address);
-	}
+	run_way_end(&way);
 	return answer;
 }

@@ -20,4 +20,18 @@ bool run_is_address(const char *text);
  * one that was asked last.
  */
 int run_ask(const char *socket, const char *address, const char **asked);
+
+/* A way to relaypassd that is kept between questions; all zero: there is none.
+ * It refers to `socket`, and its descriptor is closed by execve(2). */
+struct run_way {
+	bool open;
+	int fd;
+	const char *path;
+};
+/* The same for who asks again: of the way in *way, if relaypassd is still at
+ * its other end. */
+int run_ask_again(struct run_way *way, const char *socket, const char *address,
+    const char **asked);
+/* Closes it; errno stays. */
+void run_way_end(struct run_way *way);
 #endif

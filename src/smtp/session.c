@@ -164,7 +164,7 @@ void spp_ask_lease(struct spp_session *s)
 		return;
 	/* That may take long, too. */
 	s->server.wire.quiet = false;
-	answer = run_ask(s->options->socket, s->address, &asked);
+	answer = run_ask_again(&s->way, s->options->socket, s->address, &asked);
 	if (answer < 0)
 		tell_unasked(s, asked);
 	s->granted = answer > 0;
@@ -369,6 +369,7 @@ int spp_session_run(const struct spp_session_env *env)
 	spp_child_end(&s->tls_pid);
 	if (s->queue_fd >= 0)
 		(void)close(s->queue_fd);
+	run_way_end(&s->way);
 	spp_hooks_free(&s->hooks);
 	free(s->frozen);
 	return s->failed ? EXIT_NO : EXIT_YES;

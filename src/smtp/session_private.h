@@ -9,6 +9,7 @@
 #include "command.h"
 #include "hooks.h"
 #include "reply.h"
+#include "run_ask.h"
 #include "server.h"
 #include "session.h"
 #include "wire.h"
@@ -26,12 +27,13 @@ struct spp_session {
 	struct spp_extensions extensions;
 	char *frozen; /* RELAYCLIENT at the beginning; NULL: it was not set */
 	bool failed;  /* to begin */
-	bool queue_told; /* the queue program hears of the variables, */
-	bool watched;    /* or they do, or plugins see them */
-	bool told;       /* why relaypassd was not asked */
-	bool granted;    /* RELAYCLIENT stands for a lease */
-	bool due;        /* relaypassd may have changed its mind since */
-	bool mail;       /* the server has a sender, and */
+	bool queue_told;    /* the queue program hears of the variables, */
+	bool watched;       /* or they do, or plugins see them */
+	bool told;          /* why relaypassd was not asked */
+	bool granted;       /* RELAYCLIENT stands for a lease */
+	bool due;           /* relaypassd may have changed its mind since */
+	struct run_way way; /* to it */
+	bool mail;          /* the server has a sender, and */
 	size_t recipients;
 	bool authenticated, tls;
 	pid_t tls_pid;  /* of relaypass-spp-tls; 0: none */

@@ -31,6 +31,40 @@ class Answerer:
         self.thread.join(10)
 
 
+class DatagramAnswerer:
+    """The same for datagrams: the questions get `answers` in turn, and the last
+    of them for ever; None is no answer."""
+
+    def __init__(self, path, answers):
+        self.path, self.answers = str(path), answers
+        self.questions, self.senders = [], []
+        self.socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        self.socket.bind(self.path)
+        self.thread = threading.Thread(target=self.serve, daemon=True)
+        self.thread.start()
+
+    def serve(self):
+        while True:
+            question, sender = self.socket.recvfrom(4096)
+            if question == b"end":
+                return
+            answer = self.answers[min(len(self.questions),
+                                      len(self.answers) - 1)]
+            self.questions.append(question)
+            self.senders.append(sender)
+            if answer is not None:
+                self.say(answer, sender)
+
+    def say(self, answer, sender):
+        self.socket.sendto(answer, sender)
+
+    def close(self):
+        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as last:
+            last.sendto(b"end", self.path)
+        self.thread.join(10)
+        self.socket.close()
+
+
 def says(*pieces):
     def behave(answerer, connection):
         answerer.questions.append(connection.recv(4096))

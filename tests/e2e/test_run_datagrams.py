@@ -3,39 +3,13 @@
 
 import contextlib
 import socket
-import threading
 
 import pytest
 
 import test_run
+from answerer import DatagramAnswerer
 from test_run import (  # noqa: F401 (a fixture)
     LEAST, MOST, elapsed, make_run, relayclient)
-
-
-class Answerer:
-    """A stand-in for relaypassd: each question gets `answer`, None nothing."""
-
-    def __init__(self, path, answer):
-        self.answer, self.questions = answer, []
-        self.socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
-        self.socket.bind(str(path))
-        self.thread = threading.Thread(target=self.serve, daemon=True)
-        self.thread.start()
-
-    def serve(self):
-        while True:
-            question, sender = self.socket.recvfrom(4096)
-            if question == b"end":
-                return
-            self.questions.append(question)
-            if self.answer is not None:
-                self.socket.sendto(self.answer, sender)
-
-    def close(self):
-        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as last:
-            last.sendto(b"end", self.socket.getsockname())
-        self.thread.join(10)
-        self.socket.close()
 
 
 @pytest.fixture(name="answers")
@@ -43,7 +17,8 @@ def make_answers(tmp_path):
     with contextlib.ExitStack() as stack:
         def make(answer):
             return stack.enter_context(
-                contextlib.closing(Answerer(tmp_path / "ask", answer)))
+                contextlib.closing(
+                    DatagramAnswerer(tmp_path / "ask", [answer])))
         yield make
 
 

@@ -236,6 +236,52 @@ def test_a_relaypassd_that_hangs_is_asked_once_a_mail(home, tmp_path):
         daemon.close()
 
 
+@contextlib.contextmanager
+def datagrams(path, *answers):
+    daemon = answerer.DatagramAnswerer(path, answers)
+    try:
+        yield daemon
+    finally:
+        daemon.close()
+        os.unlink(path)
+
+
+def mail_to(talk, recipient):
+    talk.ask("RSET")
+    talk.ask("MAIL FROM:<a@elsewhere.example>")
+    return to(talk, recipient)
+
+
+def test_a_session_asks_by_one_socket(home, tmp_path):
+    """As long as relaypassd is at its other end; a new one is asked anew."""
+    path = tmp_path / "ask"
+    with session(home, options=[f"--socket={path}"]) as (talk, _):
+        begin(talk)
+        with datagrams(path, b"none\n", b"allow ttl=1\n", b"none\n") as one:
+            assert [mail_to(talk, "b@foreign.example") for _ in range(3)] == [
+                "553", "250", "553"]
+        with datagrams(path, b"allow ttl=1\n") as other:
+            assert mail_to(talk, "b@foreign.example") == "250"
+        assert mail_to(talk, "b@foreign.example") == "553"
+    assert one.questions == [b"check 192.0.2.7\n"] * 3
+    assert len(set(one.senders)) == 1
+    assert len(other.questions) == 1
+
+
+def test_a_late_answer_is_nobodys(home, tmp_path):
+    path = tmp_path / "ask"
+    with session(home, options=[f"--socket={path}"]) as (talk, _), \
+            datagrams(path, b"allow ttl=1\n", None, b"none\n") as daemon:
+        begin(talk)
+        assert mail_to(talk, "b@foreign.example") == "250"
+        assert mail_to(talk, "b@foreign.example") == "553"
+        with pytest.raises(OSError):
+            daemon.say(b"allow ttl=1\n", daemon.senders[1])
+        assert mail_to(talk, "b@foreign.example") == "553"
+    assert len(daemon.questions) == 3
+    assert daemon.senders[0] == daemon.senders[1] != daemon.senders[2]
+
+
 @pytest.mark.parametrize("plugins, options", [
     ("[data]\n:true\n", []), ("", ["--relayclient=.suffix"])])
 def test_who_sees_relayclient_always_has_it_asked(
