@@ -2,7 +2,8 @@
 /*
  * dgram - a socket on which each question is a datagram and is answered by one:
  * no connection to accept, watch and close, for clients that ask once and are
- * gone (relaypass-run), and for protocols that are spoken over UDP.
+ * gone (relaypass-run) or seldom (relaypass-spp), and for protocols that are
+ * spoken over UDP.
  *
  * On a unix socket the kernel says who sent it; a client that has given its
  * socket no name cannot be answered. Over UDP anybody can write any sender on a

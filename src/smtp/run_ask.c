@@ -50,10 +50,12 @@ bool run_is_address(const char *text)
 	return text[len] == '\0' && len <= ADDRESS_MAX && strpbrk(text, ".:");
 }
 
-/* One question: its socket, and when it must be over. */
+/* One question: the way it takes, and when it must be over, whichever ways it
+ * took before. */
 struct question {
-	int type; /* SOCK_DGRAM or SOCK_STREAM */
-	int fd;
+	const char *address;
+	struct run_way *way;
+	int type; /* of the way's socket: SOCK_DGRAM or SOCK_STREAM */
 	bool waited;
 	long long deadline; /* ms; unset until the first wait */
 };
@@ -84,16 +86,18 @@ static int wait_for(struct question *q, struct pollfd *p)
 }
 
 /* A full backlog (a stopped daemon) says EAGAIN and cannot be polled for. */
-static int ask_connect(struct question *q, const char *path)
+static int ask_connect(struct question *q)
 {
 	struct sockaddr_un sun = { .sun_family = AF_UNIX };
+	const char *path = q->way->path;
 
 	if (strlen(path) >= sizeof(sun.sun_path)) {
 		errno = ENAMETOOLONG;
 		return -1;
 	}
 	(void)run_append(sun.sun_path, 0, path);
-	while (connect(q->fd, (const struct sockaddr *)&sun, sizeof(sun)) < 0) {
+	while (connect(q->way->fd, (const struct sockaddr *)&sun, sizeof(sun)) <
+	       0) {
 		if (errno != EAGAIN && errno != EINTR)
 			return -1;
 		if (wait_for(q, NULL) < 0)
@@ -102,17 +106,18 @@ static int ask_connect(struct question *q, const char *path)
 	return 0;
 }
 
-static int ask_send(struct question *q, const char *address)
+static int ask_send(struct question *q)
 {
-	struct pollfd p = { .fd = q->fd, .events = POLLOUT };
+	struct pollfd p = { .fd = q->way->fd, .events = POLLOUT };
 	char line[sizeof("check \n") + ADDRESS_MAX];
-	size_t len = run_append(line, run_append(line, 0, "check "), address);
+	size_t len =
+	    run_append(line, run_append(line, 0, "check "), q->address);
 
 	len = run_append(line, len, "\n");
 	/* On a connection there is always room for one short line; a socket
 	 * of datagrams may be full of others'. */
 	while (
-	    send(q->fd, line, len, MSG_NOSIGNAL | MSG_DONTWAIT) != (ssize_t)len)
+	    send(p.fd, line, len, MSG_NOSIGNAL | MSG_DONTWAIT) != (ssize_t)len)
 		if (errno != EAGAIN || wait_for(q, &p) < 0)
 			return -1;
 	return 0;
@@ -125,20 +130,20 @@ static int ask_send(struct question *q, const char *address)
  */
 static ssize_t receive(struct question *q, char *piece)
 {
-	ssize_t n = recv(q->fd, piece, PIECE_SIZE, MSG_DONTWAIT);
+	ssize_t n = recv(q->way->fd, piece, PIECE_SIZE, MSG_DONTWAIT);
 
 	for (int i = 0; i < YIELDS && !q->waited; i++) {
 		if (n >= 0 || errno != EAGAIN)
 			break;
 		sched_yield();
-		n = recv(q->fd, piece, PIECE_SIZE, MSG_DONTWAIT);
+		n = recv(q->way->fd, piece, PIECE_SIZE, MSG_DONTWAIT);
 	}
 	return n;
 }
 
 /*
- * 1: a whole line that begins with ALLOW. 0: another one. -1: errno. A datagram
- * came whole, however much of it there was room for.
+ * 1: a whole line, or a datagram, that begins with ALLOW. 0: another one. -1:
+ * errno. A datagram came whole, however much of it there was room for.
  */
 static int ask_receive(struct question *q)
 {
@@ -150,7 +155,8 @@ static int ask_receive(struct question *q)
 		if (n == 0)
 			errno = ECONNRESET;
 		if (n <= 0) {
-			struct pollfd p = { .fd = q->fd, .events = POLLIN };
+			struct pollfd p = { .fd = q->way->fd,
+				.events = POLLIN };
 			if (n == 0 || errno != EAGAIN || wait_for(q, &p) < 0)
 				return -1;
 			continue;
@@ -166,62 +172,84 @@ static int ask_receive(struct question *q)
 	return -1;
 }
 
-static int exchange(struct question *q, const char *address)
+static int exchange(struct question *q)
 {
-	return ask_send(q, address) == 0 ? ask_receive(q) : -1;
+	return ask_send(q) == 0 ? ask_receive(q) : -1;
 }
 
 /* relaypassd would have to keep a connection; a socket of datagrams is ours
  * alone. */
-static int ask_by(
-    struct run_way *way, int type, const char *path, const char *address)
+static int ask_by(struct question *q, int type, const char *path)
 {
 	static const struct sockaddr_un any = { .sun_family = AF_UNIX };
 	/*
-	 * Descriptors 0 to 2 may be closed and must stay so: the socket may get
-	 * such a number, but it ends with the way.
+	 * Descriptors 0 to 2 may be closed and must stay so for whatever is
+	 * executed: the socket may get such a number, but it ends there.
 	 */
-	struct question q = { .type = type,
-		.fd = socket(AF_UNIX, type | SOCK_CLOEXEC | SOCK_NONBLOCK, 0) };
+	int fd = socket(AF_UNIX, type | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	int answer = -1;
 
-	if (q.fd < 0)
+	if (fd < 0)
 		return -1;
-	*way = (struct run_way){ true, q.fd, path };
+	*q->way = (struct run_way){ true, fd, path };
+	q->type = type;
 	/* Without a name nobody could answer a datagram (unix(7), autobind).
 	 * It comes last: from then on, nobody but the daemon reaches us. */
-	if (ask_connect(&q, path) == 0 &&
-	    (type == SOCK_STREAM || bind(q.fd, (const struct sockaddr *)&any,
+	if (ask_connect(q) == 0 &&
+	    (type == SOCK_STREAM || bind(fd, (const struct sockaddr *)&any,
 					sizeof(any.sun_family)) == 0))
-		answer = exchange(&q, address);
+		answer = exchange(q);
 	if (answer < 0 || type == SOCK_STREAM)
-		run_way_end(way);
+		run_way_end(q->way);
 	return answer;
 }
 
 /* 1: may relay. 0: the answer is something else. -1: no answer, errno set. */
-static int ask(struct run_way *way, const char *path, const char *address)
+static int ask(struct question *q, const char *path)
 {
 	/* The quicker way first: it says by itself that it is not there. */
-	int answer = ask_by(way, SOCK_DGRAM, path, address);
+	int answer = ask_by(q, SOCK_DGRAM, path);
 
 	if (answer < 0 && errno == EPROTOTYPE)
-		answer = ask_by(way, SOCK_STREAM, path, address);
+		answer = ask_by(q, SOCK_STREAM, path);
 	return answer;
 }
 
-/* True: *answer is what is said. An answer that comes too late would be taken
- * for the next one's, so a way that failed is none any more. */
-static bool ask_kept(struct run_way *way, const char *address, int *answer)
+static int ask_anew(struct question *q, const char *socket, const char **asked)
 {
-	struct question q = { .type = SOCK_DGRAM, .fd = way->fd };
+	int answer;
 
-	*answer = exchange(&q, address);
-	if (*answer >= 0)
-		return true;
-	run_way_end(way);
-	/* Else relaypassd was started anew. */
-	return errno == ETIMEDOUT;
+	*asked = socket ? socket : RUN_SOCKET;
+	errno = EINVAL;
+	if (!run_is_address(q->address))
+		return -1;
+	answer = ask(q, *asked);
+	/* Who was killed leaves his socket behind. */
+	if (answer < 0 && !socket &&
+	    (errno == ENOENT || errno == ECONNREFUSED)) {
+		*asked = RUN_SOCKET_ELSE;
+		answer = ask(q, *asked);
+	}
+	return answer;
+}
+
+/*
+ * -1: the way is none any more. An answer that came without a question, or
+ * comes too late, would be taken for the next one's.
+ */
+static int ask_kept(struct question *q)
+{
+	char byte;
+	int answer = -1;
+
+	q->type = SOCK_DGRAM;
+	if (recv(q->way->fd, &byte, sizeof(byte), MSG_DONTWAIT) >= 0)
+		errno = EPROTO;
+	else if (errno == EAGAIN)
+		answer = exchange(q);
+	if (answer < 0)
+		run_way_end(q->way);
+	return answer;
 }
 
 void run_way_end(struct run_way *way)
@@ -237,29 +265,24 @@ void run_way_end(struct run_way *way)
 int run_ask_again(struct run_way *way, const char *socket, const char *address,
     const char **asked)
 {
-	int answer;
+	struct question q = { .address = address, .way = way };
 
-	*asked = way->open ? way->path : socket ? socket : RUN_SOCKET;
-	errno = EINVAL;
-	if (!run_is_address(address))
-		return -1;
-	if (way->open && ask_kept(way, address, &answer))
-		return answer;
-	*asked = socket ? socket : RUN_SOCKET;
-	answer = ask(way, *asked, address);
-	/* Who was killed leaves his socket behind. */
-	if (answer < 0 && !socket &&
-	    (errno == ENOENT || errno == ECONNREFUSED)) {
-		*asked = RUN_SOCKET_ELSE;
-		answer = ask(way, *asked, address);
+	if (way->open && run_is_address(address)) {
+		int answer = ask_kept(&q);
+
+		*asked = way->path;
+		/* Else relaypassd was started anew. */
+		if (answer >= 0 || errno == ETIMEDOUT)
+			return answer;
 	}
-	return answer;
+	return ask_anew(&q, socket, asked);
 }
 
 int run_ask(const char *socket, const char *address, const char **asked)
 {
 	struct run_way way = { 0 };
-	int answer = run_ask_again(&way, socket, address, asked);
+	struct question q = { .address = address, .way = &way };
+	int answer = ask_anew(&q, socket, asked);
 
 	run_way_end(&way);
 	return answer;

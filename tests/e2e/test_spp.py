@@ -252,12 +252,15 @@ def mail_to(talk, recipient):
     return to(talk, recipient)
 
 
+LONG = b"allow ttl=1 user=" + b"u" * 255 + b"\n"
+
+
 def test_a_session_asks_by_one_socket(home, tmp_path):
     """As long as relaypassd is at its other end; a new one is asked anew."""
     path = tmp_path / "ask"
     with session(home, options=[f"--socket={path}"]) as (talk, _):
         begin(talk)
-        with datagrams(path, b"none\n", b"allow ttl=1\n", b"none\n") as one:
+        with datagrams(path, b"none\n", LONG, b"none\n") as one:
             assert [mail_to(talk, "b@foreign.example") for _ in range(3)] == [
                 "553", "250", "553"]
         with datagrams(path, b"allow ttl=1\n") as other:
@@ -268,18 +271,52 @@ def test_a_session_asks_by_one_socket(home, tmp_path):
     assert len(other.questions) == 1
 
 
-def test_a_late_answer_is_nobodys(home, tmp_path):
-    path = tmp_path / "ask"
+@pytest.mark.parametrize("first", [[], [b"allow ttl=1\n"]])
+def test_a_late_answer_is_nobodys(home, tmp_path, first):
+    """relaypassd is silent too long, to the first question or another."""
+    path, i = tmp_path / "ask", len(first)
     with session(home, options=[f"--socket={path}"]) as (talk, _), \
-            datagrams(path, b"allow ttl=1\n", None, b"none\n") as daemon:
+            datagrams(path, *first, None, b"none\n") as daemon:
         begin(talk)
-        assert mail_to(talk, "b@foreign.example") == "250"
+        for _ in first:
+            assert mail_to(talk, "b@foreign.example") == "250"
         assert mail_to(talk, "b@foreign.example") == "553"
         with pytest.raises(OSError):
-            daemon.say(b"allow ttl=1\n", daemon.senders[1])
+            daemon.say(b"allow ttl=1\n", daemon.senders[i])
+        assert mail_to(talk, "b@foreign.example") == "553"
+    assert len(daemon.questions) == i + 2
+    assert daemon.senders[i] != daemon.senders[i + 1]
+
+
+def test_an_answer_to_no_question_is_nobodys(home, tmp_path):
+    path = tmp_path / "ask"
+    with session(home, options=[f"--socket={path}"]) as (talk, _), \
+            datagrams(path, b"allow ttl=1\n", b"none\n") as daemon:
+        begin(talk)
+        assert mail_to(talk, "b@foreign.example") == "250"
+        daemon.say(b"allow ttl=1\n", daemon.senders[0])
+        assert mail_to(talk, "b@foreign.example") == "553"
         assert mail_to(talk, "b@foreign.example") == "553"
     assert len(daemon.questions) == 3
-    assert daemon.senders[0] == daemon.senders[1] != daemon.senders[2]
+
+
+def test_a_connection_is_not_kept(home, tmp_path):
+    """relaypassd has not many of them."""
+    def stays(daemon, connection):
+        daemon.questions.append(connection.recv(4096))
+        connection.sendall(b"allow ttl=1\n")
+        while connection.recv(4096):
+            pass
+
+    daemon = answerer.Answerer(tmp_path / "ask", stays)
+    try:
+        with session(home, options=[f"--socket={daemon.path}"]) as (talk, _):
+            begin(talk)
+            assert [mail_to(talk, "b@foreign.example") for _ in range(3)] == [
+                "250"] * 3
+    finally:
+        daemon.close()
+    assert len(daemon.questions) == 3
 
 
 @pytest.mark.parametrize("plugins, options", [
@@ -333,11 +370,22 @@ def test_a_large_environment_reaches_the_queue(home, tmp_path):
     assert set(many) < set(seen) and "LAST=yes" in seen
 
 
+def descriptors(pid):
+    directory = f"/proc/{pid}/fd"
+    return [os.readlink(f"{directory}/{fd}") for fd in os.listdir(directory)]
+
+
 def test_plugin_descriptors(home, tmp_path):
-    """0 is /dev/null, 1 a pipe, 2 the log, and nothing else is open."""
+    """0 is /dev/null, 1 a pipe, 2 the log, and nothing else is open; the
+    server has no socket either, though relaypassd was asked before."""
     home.write("control/smtpplugins", "[helo]\n:ls -l /proc/$$/fd >fds\n")
-    with session(home) as (talk, _):
+    path = tmp_path / "ask"
+    with datagrams(path, b"none\n") as daemon, \
+            session(home, options=[f"--socket={path}"]) as (talk, process):
         begin(talk)
+        assert len(daemon.questions) == 1
+        server, = lab.descendants_of(process.pid)
+        assert not [fd for fd in descriptors(server) if "socket:" in fd]
     lines = (tmp_path / "fds").read_text().splitlines()
     fds = {line.split()[-3]: line.split()[-1]
            for line in lines if " -> " in line}
