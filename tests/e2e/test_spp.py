@@ -9,12 +9,14 @@ import shlex
 import signal
 import socket
 import subprocess
+import threading
 
 import pytest
 
 import answerer
 import lab
 import test_spp_dialogues as dialogues
+from test_run import LEAST, MOST, elapsed
 
 SESSIONS = int(os.environ.get("RELAYPASS_SPP_SESSIONS", "500"))
 PERL = """#!/usr/bin/perl
@@ -298,6 +300,42 @@ def test_an_answer_to_no_question_is_nobodys(home, tmp_path):
         assert mail_to(talk, "b@foreign.example") == "553"
         assert mail_to(talk, "b@foreign.example") == "553"
     assert len(daemon.questions) == 3
+
+
+def test_all_ways_together_take_two_seconds(home, tmp_path):
+    """relaypassd hangs, is ended while it is asked, and hangs again."""
+    path = tmp_path / "ask"
+    with contextlib.ExitStack() as stack:
+        def listen():
+            daemon = stack.enter_context(
+                socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM))
+            daemon.bind(str(path))
+            return daemon
+
+        def restart():
+            path.unlink()
+            listen()
+            hung.close()
+
+        talk, _ = stack.enter_context(
+            session(home, options=[f"--socket={path}"]))
+        begin(talk)
+        hung = listen()
+        talk.ask("MAIL FROM:<a@elsewhere.example>")
+        talk.send(b"RCPT TO:<b@foreign.example>\r\n")
+        hung.sendto(b"none\n", hung.recvfrom(4096)[1])
+        assert talk.line().startswith("553 ")
+        filler = stack.enter_context(
+            socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM))
+        filler.setblocking(False)
+        with contextlib.suppress(BlockingIOError):
+            while True:
+                filler.sendto(b"check 192.0.2.1\n", str(path))
+        timer = threading.Timer(LEAST, restart)
+        timer.start()
+        seconds, code = elapsed(lambda: mail_to(talk, "b@foreign.example"))
+        timer.join()
+    assert code == "553" and LEAST < seconds < MOST
 
 
 def test_a_connection_is_not_kept(home, tmp_path):
